@@ -1,0 +1,1 @@
+//! The daemons that carry a feed into the log.

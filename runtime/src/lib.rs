@@ -1,0 +1,1 @@
+//! A Storm-style topology runtime: spouts, bolts, tracked tuples.

@@ -1,0 +1,3 @@
+//! The Bitcoin dashboard.
+
+fn main() {}

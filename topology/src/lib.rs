@@ -1,0 +1,1 @@
+//! The Bitcoin topology: spouts, bolts and wiring.
