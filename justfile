@@ -1,0 +1,23 @@
+# `just` lists what there is to do; `just test` is what a change must pass.
+
+_default:
+    @just --list
+
+# Format, lint, licences: what can be judged without running the code.
+check:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    cargo deny --offline check bans licenses sources
+
+# Everything a change must pass.
+test: check
+    cargo test --workspace
+    RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
+
+# The dashboard on its sample feed, at http://127.0.0.1:8080.
+run *ARGS:
+    cargo run --release -- {{ARGS}}
+
+# The same run as the continuous integration's.
+ci:
+    bash .ci/run
