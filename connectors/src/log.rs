@@ -104,6 +104,16 @@ pub enum LogError {
         /// The message's key, lossily as text.
         key: String,
     },
+    /// Another live consumer of the same group reads one of the partitions.
+    #[error("group `{group}` is already reading partition {partition} of `{topic}`; stop the other reader or give each its own member number")]
+    PartitionTaken {
+        /// The group.
+        group: String,
+        /// The topic.
+        topic: String,
+        /// The partition that both want.
+        partition: u32,
+    },
     /// The log cannot be reached or is busy; the same call may succeed later.
     #[error("the log is away ({0}); try again")]
     Unavailable(String),
@@ -163,4 +173,10 @@ pub trait LogConsumer: Send {
 
     /// This member's lag, one entry an assigned partition.
     fn lag(&mut self) -> Result<Vec<Lag>, LogError>;
+
+    /// How many records retention deleted before this consumer came to read them. Reading goes on at the oldest
+    /// record that is left.
+    fn missed(&self) -> u64 {
+        0
+    }
 }

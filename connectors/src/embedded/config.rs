@@ -1,0 +1,93 @@
+//! Every limit of the embedded store, in one place.
+
+use serde::{Deserialize, Serialize};
+
+/// The limits of an [`EmbeddedStore`](super::EmbeddedStore). [`EmbeddedConfig::default`] suits a dashboard on one
+/// machine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EmbeddedConfig {
+    /// What an answer of `Ok` survives.
+    pub synchronous: Synchronous,
+    /// The page cache of each connection.
+    pub cache_bytes_max: u64,
+    /// How much of the file a connection maps into memory instead of reading it; 0 maps nothing.
+    pub mmap_bytes_max: u64,
+    /// The write-ahead log is copied into the file once it is larger than this.
+    pub wal_bytes_max: u64,
+    /// The file grows no larger than this; then writes are answered with `Unavailable` until retention has freed
+    /// some space. `None` leaves it to the disk.
+    pub file_bytes_max: Option<u64>,
+    /// How long a write waits for another process that is writing.
+    pub busy_timeout_ms: u32,
+    /// Operations that may wait for the writer; a further caller waits for room.
+    pub queue_count_max: usize,
+    /// The bytes of all waiting operations; a further caller waits for room.
+    pub queue_bytes_max: usize,
+    /// Operations that share one transaction.
+    pub batch_count_max: usize,
+    /// The bytes of the operations that share one transaction; a single larger operation is taken alone.
+    pub batch_bytes_max: usize,
+    /// The largest message: key, value and headers together.
+    pub message_bytes_max: usize,
+    /// The oldest messages of a partition are deleted once it holds more than this. `None` keeps them.
+    pub partition_bytes_max: Option<u64>,
+    /// The messages of a segment, the unit in which retention deletes.
+    pub segment_count_max: u32,
+    /// How often, while there are writes, retention and expiry are looked after.
+    pub housekeeping_interval_ms: u64,
+    /// The rows that one step of retention or expiry deletes, so that no writer waits for it for long. A segment
+    /// is always deleted whole.
+    pub housekeeping_rows_max: u32,
+    /// Idle read connections that are kept open.
+    pub readers_idle_max: usize,
+}
+
+impl Default for EmbeddedConfig {
+    fn default() -> Self {
+        Self {
+            synchronous: Synchronous::Full,
+            cache_bytes_max: 16 << 20,
+            mmap_bytes_max: 1 << 30,
+            wal_bytes_max: 32 << 20,
+            file_bytes_max: None,
+            busy_timeout_ms: 10_000,
+            queue_count_max: 1024,
+            queue_bytes_max: 64 << 20,
+            batch_count_max: 1024,
+            batch_bytes_max: 8 << 20,
+            message_bytes_max: 16 << 20,
+            partition_bytes_max: None,
+            segment_count_max: 4096,
+            housekeeping_interval_ms: 1000,
+            housekeeping_rows_max: 4096,
+            readers_idle_max: 8,
+        }
+    }
+}
+
+/// What an answer of `Ok` survives. A crash or kill of the process is survived in every setting, and no setting
+/// but `Off` can damage the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// Loss of power: each transaction is forced to the disk before it is answered.
+    #[default]
+    Full,
+    /// A crash of the process only: after a loss of power the last seconds may be missing, as if they had never
+    /// been answered, but what is there is whole and in order.
+    Normal,
+    /// A crash of the process only: after a loss of power the file may be damaged. For tests.
+    Off,
+}
+
+impl Synchronous {
+    /// The pragma's value.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+            Self::Off => "OFF",
+        }
+    }
+}
