@@ -1,0 +1,74 @@
+//! Hexadecimal text, as every provider writes hashes and scripts.
+
+/// The value of one hexadecimal digit, or `0xff`.
+const DIGITS: [u8; 256] = {
+    let mut table = [0xff_u8; 256];
+    let mut value = 0_u8;
+    while value < 16 {
+        table[b"0123456789abcdef"[value as usize] as usize] = value;
+        table[b"0123456789ABCDEF"[value as usize] as usize] = value;
+        value += 1;
+    }
+    table
+};
+
+fn byte(pair: [u8; 2]) -> Option<u8> {
+    let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
+    ((high | low) < 16).then_some(high << 4 | low)
+}
+
+/// The bytes that `text` spells, or `None` if it has an odd length or a character that is not a digit.
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    pairs.iter().map(|&pair| byte(pair)).collect()
+}
+
+/// The 32 bytes that `text` spells in reverse: hashes are printed with their last byte first.
+pub(crate) fn decode_reversed(text: &str) -> Option<[u8; 32]> {
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != 32 || !rest.is_empty() {
+        return None;
+    }
+    let mut bytes = [0_u8; 32];
+    for (slot, &pair) in bytes.iter_mut().rev().zip(pairs) {
+        *slot = byte(pair)?;
+    }
+    Some(bytes)
+}
+
+/// Appends `bytes` to `text` in lower case.
+pub(crate) fn encode_into(text: &mut String, bytes: impl IntoIterator<Item = u8>) {
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 0xf] {
+            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
+    }
+}
+
+/// `bytes` in lower case.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len() * 2);
+    encode_into(&mut text, bytes.iter().copied());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip_and_refusals() {
+        assert_eq!(decode("00fF7a"), Some(vec![0x00, 0xff, 0x7a]));
+        assert_eq!(encode(&[0x00, 0xff, 0x7a]), "00ff7a");
+        for bad in ["0", "0g", "é", " 1", "+1"] {
+            assert_eq!(decode(bad), None, "{bad:?}");
+        }
+        assert_eq!(decode_reversed("00"), None);
+        let mut reversed = [0_u8; 32];
+        reversed[31] = 1;
+        assert_eq!(decode_reversed(&format!("01{}", "00".repeat(31))), Some(reversed));
+    }
+}
