@@ -17,7 +17,10 @@ pub struct ParseError {
 impl ParseError {
     /// An error at `place`.
     pub fn new(place: Place, why: impl Into<Why>) -> Self {
-        Self { place, why: why.into() }
+        Self {
+            place,
+            why: why.into(),
+        }
     }
 
     /// An error that concerns the whole message.
@@ -75,7 +78,9 @@ pub enum Why {
     #[error("no parser for the source {0:?}: set the header `source` to one of {1}")]
     UnknownSource(String, String),
     /// The message is larger than [`Limits`](crate::Limits) permits.
-    #[error("{bytes} bytes, at most {bytes_max} are read: raise the limit if the feed really sends that much")]
+    #[error(
+        "{bytes} bytes, at most {bytes_max} are read: raise the limit if the feed really sends that much"
+    )]
     TooLong {
         /// The message's length.
         bytes: usize,
@@ -83,7 +88,7 @@ pub enum Why {
         bytes_max: usize,
     },
     /// The JSON nests deeper than [`Limits`](crate::Limits) permits.
-    #[error("nested deeper than {depth_max} levels: no provider does that, look at what the feed really sends")]
+    #[error("nested deeper than {depth_max} levels: look at what the feed really sends")]
     TooDeep {
         /// The limit.
         depth_max: usize,
@@ -92,19 +97,19 @@ pub enum Why {
     #[error("not UTF-8: look at what the feed really sends")]
     NotUtf8,
     /// Not JSON, or JSON of another shape than this source's.
-    #[error("{0}: compare the message with the provider's documentation")]
+    #[error("{0}: see the provider's documentation")]
     Json(String),
     /// A field that this message cannot do without.
-    #[error("missing: compare the message with the provider's documentation")]
+    #[error("missing: see the provider's documentation")]
     Missing,
     /// The provider answered with an error of its own.
-    #[error("the provider says {0:?}: look that up in its documentation")]
+    #[error("the provider answers {0:?}: see its documentation")]
     Provider(String),
     /// An amount of money that cannot be.
     #[error(transparent)]
     Money(#[from] MoneyError),
     /// A time that cannot be.
-    #[error("{0:?} is no time in Bitcoin's life: write Unix seconds or RFC 3339, after 2009-01-03")]
+    #[error("no time since 2009-01-03: {0}, write Unix seconds or RFC 3339")]
     Time(String),
     /// A text that should be a hash.
     #[error(transparent)]
@@ -116,6 +121,6 @@ pub enum Why {
     #[error(transparent)]
     Block(#[from] BlockFault),
     /// Two parts of one message contradict each other.
-    #[error("contradicts the rest of the message: {0}")]
+    #[error("{0}")]
     Contradiction(&'static str),
 }

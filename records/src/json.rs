@@ -3,9 +3,18 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use chrono::{DateTime, Utc};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde_json::value::RawValue;
 
 use crate::error::{ParseError, Why};
+
+/// The genesis block's time, in Unix seconds.
+const TIME_S_MIN: i64 = 1_231_006_505;
+/// The last time that a block's header can hold, in Unix seconds: February 2106.
+const TIME_S_MAX: i64 = u32::MAX as i64;
+/// Quoted text in an error, in bytes.
+const QUOTE_BYTES_MAX: usize = 80;
 
 /// A text that borrows from the message unless it holds an escape.
 #[derive(Debug)]
@@ -33,9 +42,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
 /// The message as text, if it keeps the limits.
 pub(crate) fn text(value: &[u8], bytes_max: usize, depth_max: usize) -> Result<&str, ParseError> {
     if value.len() > bytes_max {
-        return Err(ParseError::message(Why::TooLong { bytes: value.len(), bytes_max }));
+        return Err(ParseError::message(Why::TooLong {
+            bytes: value.len(),
+            bytes_max,
+        }));
     }
-    let text = std::str::from_utf8(value).map_err(|error| ParseError::byte(error.valid_up_to(), Why::NotUtf8))?;
+    let text =
+        std::str::from_utf8(value).map_err(|error| ParseError::byte(error.valid_up_to(), Why::NotUtf8))?;
     check_depth(value, depth_max)?;
     Ok(text)
 }
@@ -78,6 +91,58 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseErr
     serde_json::from_str(text).map_err(|error| locate::<T>(text, &error))
 }
 
+/// Reads a value that must be an object: derived structs would take an array for one.
+pub(crate) fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, ParseError> {
+    let start = text.len() - text.trim_ascii_start().len();
+    match text.as_bytes().get(start) {
+        Some(b'{') => parse(text),
+        Some(_) => Err(ParseError::byte(start, Why::Json("not an object".to_owned()))),
+        None => Err(ParseError::byte(start, Why::Json("empty".to_owned()))),
+    }
+}
+
+/// The text of a number or a string; `None` for anything else.
+pub(crate) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
+    match value.get().as_bytes().first() {
+        Some(b'"') => serde_json::from_str(value.get()).ok().map(|Text(text)| text),
+        Some(b'-' | b'0'..=b'9') => Some(Cow::Borrowed(value.get())),
+        _ => None,
+    }
+}
+
+/// A time in Unix seconds (a fraction is dropped) or RFC 3339, if it lies in Bitcoin's life.
+pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
+    let seconds = text.split_once('.').map_or(text, |(seconds, _)| seconds);
+    match seconds.parse::<i64>() {
+        Ok(seconds) => unix_time(seconds),
+        Err(_) => {
+            let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+            (TIME_S_MIN..=TIME_S_MAX)
+                .contains(&time.timestamp())
+                .then_some(time)
+        }
+    }
+}
+
+/// A time in Unix seconds, if it lies in Bitcoin's life.
+pub(crate) fn unix_time(seconds: i64) -> Option<DateTime<Utc>> {
+    (TIME_S_MIN..=TIME_S_MAX)
+        .contains(&seconds)
+        .then(|| DateTime::from_timestamp(seconds, 0))
+        .flatten()
+}
+
+/// The receive time that stands in for a provider's.
+pub(crate) fn received(received_ms: i64) -> Result<DateTime<Utc>, ParseError> {
+    DateTime::from_timestamp_millis(received_ms)
+        .ok_or_else(|| ParseError::message(Why::Time(format!("received at {received_ms} ms"))))
+}
+
+/// The beginning of a text, for an error.
+pub(crate) fn shorten(text: &str) -> String {
+    text[..text.floor_char_boundary(QUOTE_BYTES_MAX)].to_owned()
+}
+
 #[cold]
 fn locate<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> ParseError {
     if error.is_data() {
@@ -91,7 +156,10 @@ fn locate<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> P
             };
         }
     }
-    ParseError::byte(offset(text, error.line(), error.column()), Why::Json(reason(error)))
+    ParseError::byte(
+        offset(text, error.line(), error.column()),
+        Why::Json(reason(error)),
+    )
 }
 
 /// serde_json's text without its "at line .. column ..".
@@ -103,6 +171,10 @@ fn reason(error: &serde_json::Error) -> String {
 
 /// The byte offset of a line and a column, both counted from one.
 fn offset(text: &str, line: usize, column: usize) -> usize {
-    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let before: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
     (before + column.saturating_sub(1)).min(text.len())
 }

@@ -29,7 +29,10 @@ pub fn parse_chain_with(
     _pools: &PoolList,
     _limits: &Limits,
 ) -> Result<ChainMessage, ParseError> {
-    Err(ParseError::message(Why::UnknownSource(source.to_owned(), String::new())))
+    Err(ParseError::message(Why::UnknownSource(
+        source.to_owned(),
+        String::new(),
+    )))
 }
 
 /// A block that a REST answer mentions, for fetching it.

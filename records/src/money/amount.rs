@@ -16,7 +16,7 @@ const SCALE: usize = 16;
 /// ```
 /// use btc_records::{Eur, EurAmount, Satoshi};
 /// let worth = EurAmount::of(Satoshi::from_sum(5_000_001), Eur::parse("70009.44553896")?);
-/// assert_eq!(worth.to_string(), "3500.4729770428553896");
+/// assert_eq!(worth.to_string(), "3500.4729770424553896");
 /// # Ok::<(), btc_records::MoneyError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -53,7 +53,10 @@ impl EurAmount {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a chart has fewer pixels than a float has digits")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a chart has fewer pixels than a float has digits"
+)]
 pub(super) fn chart_f64(units: i128, per_eur: f64) -> f64 {
     units as f64 / per_eur
 }

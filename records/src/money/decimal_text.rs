@@ -60,7 +60,10 @@ struct Digits {
 
 impl Default for Digits {
     fn default() -> Self {
-        Self { values: [0; TEXT_BYTES_MAX], count: 0 }
+        Self {
+            values: [0; TEXT_BYTES_MAX],
+            count: 0,
+        }
     }
 }
 
@@ -106,12 +109,18 @@ impl Digits {
             return Err(MoneyError::AboveMaxEur);
         }
         let (whole, rest) = digits.split_at(kept.min(digits.len()));
-        let mut units = whole.iter().fold(0_u64, |units, &digit| units * 10 + u64::from(digit));
+        let mut units = whole
+            .iter()
+            .fold(0_u64, |units, &digit| units * 10 + u64::from(digit));
         units *= 10_u64.pow((kept - whole.len()) as u32);
         if rounds_up(rest, units % 2 == 1) {
             units += 1;
         }
-        if units < 10_u64.pow(DIGITS_MAX as u32) { Ok(units) } else { Err(MoneyError::AboveMaxEur) }
+        if units < 10_u64.pow(DIGITS_MAX as u32) {
+            Ok(units)
+        } else {
+            Err(MoneyError::AboveMaxEur)
+        }
     }
 }
 

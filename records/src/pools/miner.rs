@@ -35,7 +35,12 @@ impl Miner {
 
     /// A miner of this name.
     pub fn named(name: &str, matched_by: MatchedBy) -> Self {
-        Self { name: name.to_owned(), slug: slug(name), tag: None, matched_by }
+        Self {
+            name: name.to_owned(),
+            slug: slug(name),
+            tag: None,
+            matched_by,
+        }
     }
 
     /// A miner whom nothing names.
@@ -46,6 +51,14 @@ impl Miner {
 
 /// `name` in lower case without anything but a-z and 0-9, or `unknown` if nothing is left.
 pub fn slug(name: &str) -> String {
-    let slug: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-    if slug.is_empty() { Miner::UNKNOWN.to_owned() } else { slug }
+    let slug: String = name
+        .chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect();
+    if slug.is_empty() {
+        Miner::UNKNOWN.to_owned()
+    } else {
+        slug
+    }
 }
