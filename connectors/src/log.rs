@@ -25,7 +25,10 @@ pub struct Message {
 impl Message {
     /// The value of the first header of this name.
     pub fn header(&self, name: &str) -> Option<&Bytes> {
-        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value)
+        self.headers
+            .iter()
+            .find(|(header, _)| header == name)
+            .map(|(_, value)| value)
     }
 }
 
@@ -95,7 +98,9 @@ pub enum LogError {
     #[error("there is no topic `{0}`; create it first")]
     NoSuchTopic(String),
     /// One message is larger than the log takes.
-    #[error("a message of {bytes} bytes is over the limit of {bytes_max} (key {key}); raise `message_bytes_max` or send less")]
+    #[error(
+        "a message of {bytes} bytes is over the limit of {bytes_max} (key {key}); raise `message_bytes_max` or send less"
+    )]
     MessageTooLarge {
         /// The offending message's size.
         bytes: usize,
@@ -105,7 +110,9 @@ pub enum LogError {
         key: String,
     },
     /// Another live consumer of the same group reads one of the partitions.
-    #[error("group `{group}` is already reading partition {partition} of `{topic}`; stop the other reader or give each its own member number")]
+    #[error(
+        "group `{group}` is already reading partition {partition} of `{topic}`; stop the other reader or give each its own member number"
+    )]
     PartitionTaken {
         /// The group.
         group: String,

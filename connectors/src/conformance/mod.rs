@@ -1,13 +1,102 @@
 //! What every log and every index must do, as functions to be called from tests.
+//!
+//! Each function checks one promise and panics where it is broken. Names of topics, groups and indices are new in
+//! each call, so that the suites may run again and again on one server.
+//!
+//! ```
+//! use trombe_connectors::{EmbeddedStore, conformance};
+//!
+//! # tokio::runtime::Builder::new_multi_thread().build()?.block_on(async {
+//! conformance::log(|| EmbeddedStore::open_in_memory().expect("a store opens")).await;
+//! conformance::index(|| EmbeddedStore::open_in_memory().expect("a store opens")).await;
+//! # });
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "every check panics when its promise is broken; that is its answer"
+)]
+
+mod index_checks;
+mod log_checks;
+
+use std::fmt::Debug;
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crate::{Index, Log};
 
-/// Checks every promise of [`Log`]. `make` gives a log without topics.
-pub fn log<L: Log>(make: impl Fn() -> L) {
-    drop(make());
+/// A server may show a write a little later than it has answered it; this is how long it may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// Checks every promise of [`Log`].
+pub async fn log<L: Log>(make: impl Fn() -> L) {
+    use self::log_checks as check;
+    check::a_message_comes_back_as_it_was(&make()).await;
+    check::offsets_are_dense_and_answered_in_order(&make()).await;
+    check::a_key_decides_the_partition(&make()).await;
+    check::concurrent_appends_do_not_mix_up_positions(&make()).await;
+    check::an_empty_append_is_nothing(&make()).await;
+    check::a_batch_with_a_message_too_large_is_refused_whole(&make()).await;
+    check::a_missing_topic_is_an_error(&make()).await;
+    check::a_topic_keeps_its_partitions(&make()).await;
+    check::a_group_without_commits_starts_at_the_oldest_message(&make()).await;
+    check::a_group_goes_on_where_it_committed(&make()).await;
+    check::a_commit_never_goes_back(&make()).await;
+    check::groups_do_not_know_each_other(&make()).await;
+    check::members_share_every_partition_once(&make()).await;
+    check::a_member_that_makes_no_sense_is_refused(&make()).await;
+    check::a_poll_keeps_its_limits(&make()).await;
+    check::a_poll_without_news_gives_nothing(&make()).await;
+    check::a_consumer_sees_what_comes_later(&make()).await;
+    check::no_partition_starves(&make()).await;
+    check::a_record_can_be_read_again(&make()).await;
+    check::lag_is_what_is_not_committed(&make()).await;
 }
 
-/// Checks every promise of [`Index`]. `make` gives an index without documents.
-pub fn index<I: Index>(make: impl Fn() -> I) {
-    drop(make());
+/// Checks every promise of [`Index`].
+pub async fn index<I: Index>(make: impl Fn() -> I) {
+    use self::index_checks as check;
+    check::a_document_comes_back_byte_for_byte(&make()).await;
+    check::only_a_greater_version_replaces(&make()).await;
+    check::a_repeated_bulk_changes_nothing(&make()).await;
+    check::outcomes_are_in_the_order_of_the_request(&make()).await;
+    check::an_id_may_occur_twice_in_a_bulk(&make()).await;
+    check::what_can_never_be_stored_is_rejected(&make()).await;
+    check::versions_are_63_bits_wide(&make()).await;
+    check::an_empty_bulk_is_nothing(&make()).await;
+    check::an_absent_index_is_empty(&make()).await;
+    check::indices_are_apart(&make()).await;
+    check::a_range_is_half_open_and_oldest_first(&make()).await;
+    check::a_limited_range_keeps_the_newest(&make()).await;
+    check::a_document_can_move_in_time(&make()).await;
+    check::a_scan_pages_through_everything_by_id(&make()).await;
+    check::the_revision_changes_with_the_documents(&make()).await;
+}
+
+/// A name that was never used before, valid for a topic, a group and an index.
+fn unique(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!(
+        "conformance-{name}-{:x}-{:x}-{count}",
+        since.as_millis(),
+        process::id()
+    )
+}
+
+/// Asks until the answer is the expected one, and panics when patience ends before.
+async fn eventually<T: PartialEq + Debug>(expected: T, ask: impl AsyncFn() -> T) {
+    let deadline = Instant::now() + PATIENCE;
+    let mut answer = ask().await;
+    while answer != expected && Instant::now() < deadline {
+        thread::sleep(PAUSE);
+        answer = ask().await;
+    }
+    assert_eq!(answer, expected);
 }

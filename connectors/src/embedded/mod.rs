@@ -1,136 +1,292 @@
 //! The embedded store: the log, the index and keyed state in one SQLite file.
+//!
+//! No server and no configuration: [`EmbeddedStore::open`] makes the file where there is none. Several processes may
+//! use one file at once. Each has one thread that writes and puts everything that waits into one transaction;
+//! readers have connections of their own and never wait for a writer, nor a writer for them.
+//!
+//! An `Ok` is given after the commit. With [`Synchronous::Full`], the default, it survives the loss of power; see
+//! [`Synchronous`] for what the other settings give up.
 
+mod append;
+mod commit;
 mod config;
+mod connection;
+mod consumer;
+mod document;
 mod error;
+mod index;
+mod lease;
+mod message;
+mod meta;
+mod names;
+mod partition;
+mod retention;
+mod schema;
+mod state;
+mod topic;
+mod transaction;
+mod writer;
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::runtime::Handle;
 
 pub use self::config::{EmbeddedConfig, Synchronous};
 pub use self::error::{OpenError, StateError};
+pub use self::state::StateChange;
+
+use self::append::Append;
+use self::connection::Readers;
+use self::consumer::Consumer;
+use self::error::Fault;
+use self::index::Bulk;
+use self::meta::SetMeta;
+use self::retention::Prune;
+use self::state::Apply;
+use self::topic::CreateTopic;
+use self::writer::Writer;
+use crate::wait::wait;
 use crate::{
-    ConsumerOptions, Document, Index, IndexError, Log, LogConsumer, LogError, Message, Outcome, Position, Range,
-    StoredDocument, TopicOptions,
+    ConsumerOptions, Document, Index, IndexError, Log, LogConsumer, LogError, Message, Outcome, Position,
+    Range, StoredDocument, TopicOptions,
 };
 
-/// One change of [`EmbeddedStore::state_apply`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateChange {
-    /// Keys of different namespaces never meet.
-    pub namespace: String,
-    /// The key.
-    pub key: Vec<u8>,
-    /// The new value; `None` removes the key.
-    pub value: Option<Vec<u8>>,
-    /// Milliseconds since the Unix epoch from which the entry is gone; `None` keeps it.
-    pub expires_ms: Option<i64>,
+/// A handle to one SQLite file that holds the log, the index and keyed state. Clones share everything.
+///
+/// Dropping the last handle, consumers included, waits until everything that was queued is written.
+///
+/// ```
+/// use trombe_connectors::{EmbeddedStore, StateChange};
+///
+/// let store = EmbeddedStore::open_in_memory()?;
+/// let change = StateChange {
+///     namespace: "totals".into(),
+///     key: b"2024-10-19".into(),
+///     value: Some(b"42".into()),
+///     expires_ms: None,
+/// };
+/// store.state_apply(vec![change])?;
+/// assert_eq!(store.state_get("totals", b"2024-10-19")?, Some(b"42".into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct EmbeddedStore {
+    shared: Arc<Shared>,
 }
 
-/// A handle to one SQLite file that holds the log, the index and keyed state.
-#[derive(Clone, Debug)]
-pub struct EmbeddedStore {}
-
-const LATER: &str = "not built yet";
+/// The fields are dropped in this order: the writer finishes before the files may go.
+#[derive(Debug)]
+struct Shared {
+    writer: Writer,
+    readers: Readers,
+    /// The folder of the locks that consumers hold.
+    leases: PathBuf,
+    message_bytes_max: usize,
+    _private: Option<TempDir>,
+}
 
 impl EmbeddedStore {
     /// Opens the file, creating it if it is absent.
     pub fn open(path: impl AsRef<Path>, config: EmbeddedConfig) -> Result<Self, OpenError> {
-        let _ = (path.as_ref(), config);
-        Ok(Self {})
+        Self::open_in(path.as_ref(), &config, None)
     }
 
-    /// Opens a private store that is gone with its last handle.
+    /// Opens a private store that is gone with its last handle. It is a file in the folder for temporary ones, since
+    /// SQLite's memory databases let readers wait for the writer.
     pub fn open_in_memory() -> Result<Self, OpenError> {
-        Ok(Self {})
+        let inaccessible = |error: std::io::Error| OpenError::Inaccessible {
+            path: std::env::temp_dir(),
+            reason: error.to_string(),
+        };
+        let folder = TempDir::with_prefix("trombe-").map_err(inaccessible)?;
+        let config = EmbeddedConfig {
+            synchronous: Synchronous::Off,
+            ..EmbeddedConfig::default()
+        };
+        Self::open_in(&folder.path().join("store"), &config, Some(folder))
     }
 
-    /// The value of a key.
+    fn open_in(path: &Path, config: &EmbeddedConfig, private: Option<TempDir>) -> Result<Self, OpenError> {
+        let inaccessible = |error: std::io::Error| OpenError::Inaccessible {
+            path: path.into(),
+            reason: error.to_string(),
+        };
+        let connection = connection::open_writer(path, config)?;
+        // Two names of one file must lead to the same leases.
+        let path = fs::canonicalize(path).map_err(inaccessible)?;
+        let mut leases = path.clone().into_os_string();
+        leases.push("-leases");
+        let shared = Shared {
+            writer: Writer::start(connection, config).map_err(inaccessible)?,
+            readers: Readers::new(&path, config),
+            leases: leases.into(),
+            message_bytes_max: config.message_bytes_max,
+            _private: private,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+        })
+    }
+
+    /// The value of a key, unless it has expired.
     pub fn state_get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        let _ = (namespace, key);
-        Err(StateError::Unavailable(LATER.into()))
+        Ok(self
+            .shared
+            .readers
+            .with(|connection| state::get(connection, namespace, key))?)
     }
 
-    /// Gives every key that starts with `prefix`, in byte order, with its value.
+    /// Gives every key that starts with `prefix`, in byte order, with its value. All are from the same moment.
     pub fn state_scan(
         &self,
         namespace: &str,
         prefix: &[u8],
         each: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<(), StateError> {
-        let _ = (namespace, prefix, each);
-        Err(StateError::Unavailable(LATER.into()))
+        Ok(self
+            .shared
+            .readers
+            .with(|connection| state::scan(connection, namespace, prefix, each))?)
     }
 
-    /// Applies all changes or none; they are durable when it returns. Blocks.
+    /// Applies all changes in their order, or none; they are durable when it returns. Blocks the thread.
     pub fn state_apply(&self, changes: Vec<StateChange>) -> Result<(), StateError> {
-        drop(changes);
-        Err(StateError::Unavailable(LATER.into()))
+        Ok(wait(self.shared.writer.submit(Apply { changes }))?)
     }
 
-    /// A small fact about the store, such as its feed.
+    /// A small fact about the store, such as the feed that fills it.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>, StateError> {
-        let _ = key;
-        Err(StateError::Unavailable(LATER.into()))
+        Ok(self
+            .shared
+            .readers
+            .with(|connection| meta::get(connection, key))?)
     }
 
-    /// Sets a small fact about the store. Blocks.
+    /// Sets a small fact about the store. Blocks the thread.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StateError> {
-        let _ = (key, value);
-        Err(StateError::Unavailable(LATER.into()))
+        Ok(wait(self.shared.writer.submit(SetMeta {
+            key: key.into(),
+            value: value.into(),
+        }))?)
+    }
+
+    /// Deletes at once everything that retention and expiry would have deleted by `now_ms`, milliseconds since the
+    /// Unix epoch, and gives the number of rows. The store does the same by itself, in small steps, while it is
+    /// written to. Blocks the thread.
+    pub fn prune(&self, now_ms: i64) -> Result<u64, StateError> {
+        Ok(wait(self.shared.writer.submit(Prune { now_ms }))?)
+    }
+
+    /// Reads the whole file and says what is damaged; nothing, if all is well. Takes about a second a gigabyte.
+    pub fn verify(&self) -> Result<Vec<String>, StateError> {
+        let verify = |connection: &Connection| -> rusqlite::Result<Vec<String>> {
+            let mut check = connection.prepare("PRAGMA integrity_check")?;
+            check.query_map((), |row| row.get(0))?.collect()
+        };
+        let mut found = self.shared.readers.with(verify)?;
+        found.retain(|line| line != "ok");
+        Ok(found)
+    }
+
+    /// Reads without holding up the runtime's threads, where there is a runtime.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let Ok(runtime) = Handle::try_current() else {
+            return self.shared.readers.with(read);
+        };
+        let shared = Arc::clone(&self.shared);
+        let read = runtime.spawn_blocking(move || shared.readers.with(read));
+        read.await.map_err(|error| Fault::Away(error.to_string()))?
     }
 }
 
 impl Log for EmbeddedStore {
     fn create_topic<'a>(
         &'a self,
-        _: &'a str,
-        _: &'a TopicOptions,
+        topic: &'a str,
+        options: &'a TopicOptions,
     ) -> BoxFuture<'a, Result<(), LogError>> {
-        async { Err(LogError::Unavailable(LATER.into())) }.boxed()
+        let create = CreateTopic {
+            name: topic.into(),
+            options: options.clone(),
+        };
+        async { Ok(self.shared.writer.submit(create).await?) }.boxed()
     }
 
-    fn append<'a>(&'a self, _: &'a str, _: Vec<Message>) -> BoxFuture<'a, Result<Vec<Position>, LogError>> {
-        async { Err(LogError::Unavailable(LATER.into())) }.boxed()
+    fn append<'a>(
+        &'a self,
+        topic: &'a str,
+        messages: Vec<Message>,
+    ) -> BoxFuture<'a, Result<Vec<Position>, LogError>> {
+        let append = Append::new(topic, messages, self.shared.message_bytes_max);
+        async { Ok(self.shared.writer.submit(append?).await?) }.boxed()
     }
 
-    fn consumer(&self, _: ConsumerOptions) -> Result<Box<dyn LogConsumer>, LogError> {
-        Err(LogError::Unavailable(LATER.into()))
+    fn consumer(&self, options: ConsumerOptions) -> Result<Box<dyn LogConsumer>, LogError> {
+        Ok(Box::new(Consumer::open(Arc::clone(&self.shared), options)?))
     }
 }
 
 impl Index for EmbeddedStore {
-    fn bulk(&self, _: Vec<Document>) -> BoxFuture<'_, Result<Vec<Outcome>, IndexError>> {
-        async { Err(IndexError::Unavailable(LATER.into())) }.boxed()
+    fn bulk(&self, documents: Vec<Document>) -> BoxFuture<'_, Result<Vec<Outcome>, IndexError>> {
+        async { Ok(self.shared.writer.submit(Bulk::new(documents)).await?) }.boxed()
     }
 
     fn get<'a>(
         &'a self,
-        _: &'a str,
-        _: &'a str,
+        index: &'a str,
+        id: &'a str,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
-        async { Err(IndexError::Unavailable(LATER.into())) }.boxed()
+        let (index, id) = (index.to_owned(), id.to_owned());
+        async {
+            Ok(self
+                .read(move |connection| index::get(connection, &index, &id))
+                .await?)
+        }
+        .boxed()
     }
 
-    fn range<'a>(&'a self, _: &'a Range) -> BoxFuture<'a, Result<Vec<StoredDocument>, IndexError>> {
-        async { Err(IndexError::Unavailable(LATER.into())) }.boxed()
+    fn range<'a>(&'a self, range: &'a Range) -> BoxFuture<'a, Result<Vec<StoredDocument>, IndexError>> {
+        let range = range.clone();
+        async {
+            Ok(self
+                .read(move |connection| index::range(connection, &range))
+                .await?)
+        }
+        .boxed()
     }
 
     fn scan<'a>(
         &'a self,
-        _: &'a str,
-        _: Option<&'a str>,
-        _: usize,
+        index: &'a str,
+        after: Option<&'a str>,
+        documents_max: usize,
     ) -> BoxFuture<'a, Result<Vec<StoredDocument>, IndexError>> {
-        async { Err(IndexError::Unavailable(LATER.into())) }.boxed()
+        let (index, after) = (index.to_owned(), after.map(str::to_owned));
+        let scan =
+            move |connection: &Connection| index::scan(connection, &index, after.as_deref(), documents_max);
+        async { Ok(self.read(scan).await?) }.boxed()
     }
 
-    fn count<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, IndexError>> {
-        async { Err(IndexError::Unavailable(LATER.into())) }.boxed()
+    fn count<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<u64, IndexError>> {
+        let index = index.to_owned();
+        async {
+            Ok(self
+                .read(move |connection| index::count(connection, &index))
+                .await?)
+        }
+        .boxed()
     }
 
     fn revision(&self) -> BoxFuture<'_, Result<u64, IndexError>> {
-        async { Err(IndexError::Unavailable(LATER.into())) }.boxed()
+        async { Ok(self.read(index::revision).await?) }.boxed()
     }
 }

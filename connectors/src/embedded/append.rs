@@ -1,0 +1,80 @@
+//! Appending to the log.
+
+use super::error::Fault;
+use super::message::{encode_headers, size};
+use super::transaction::Transaction;
+use super::writer::Operation;
+use crate::{LogError, Message, Position, partition_of};
+
+/// Appends messages to one topic. Offsets are given inside the transaction, so those of one partition are dense
+/// however many processes append.
+pub(super) struct Append {
+    topic: String,
+    messages: Vec<Message>,
+    bytes: usize,
+}
+
+impl Append {
+    /// Refuses the batch if one of its messages is too large.
+    pub(super) fn new(topic: &str, messages: Vec<Message>, bytes_max: usize) -> Result<Self, LogError> {
+        // The lengths of the headers are stored in 32 bits.
+        let bytes_max = bytes_max.min(i32::MAX as usize);
+        let mut bytes = 0;
+        for message in &messages {
+            let size = size(message);
+            if size > bytes_max {
+                let key = String::from_utf8_lossy(&message.key).into_owned();
+                return Err(LogError::MessageTooLarge {
+                    bytes: size,
+                    bytes_max,
+                    key,
+                });
+            }
+            bytes += size_of::<Message>() + size;
+        }
+        Ok(Self {
+            topic: topic.into(),
+            messages,
+            bytes,
+        })
+    }
+}
+
+impl Operation for Append {
+    type Answer = Vec<Position>;
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn run(&self, transaction: &mut Transaction<'_>) -> Result<Vec<Position>, Fault> {
+        let topic = transaction.topic(&self.topic)?;
+        let (connection, now_ms) = (transaction.connection, transaction.now_ms);
+        let segment_count_max = transaction.config.segment_count_max;
+        let mut insert = connection.prepare_cached(
+            "INSERT INTO messages (place, timestamp_ms, key, value, headers) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        let mut positions = Vec::with_capacity(self.messages.len());
+        for message in &self.messages {
+            let number = partition_of(&message.key, topic.partitions);
+            let partition = transaction.partition(topic.first_partition + i64::from(number))?;
+            let offset = partition.end_offset.cast_unsigned();
+            let place = partition.push(size(message).cast_signed() as i64, now_ms);
+            let headers = encode_headers(&message.headers);
+            insert.execute((
+                place,
+                message.timestamp_ms,
+                &*message.key,
+                &*message.value,
+                headers,
+            ))?;
+            partition.roll(connection, segment_count_max)?;
+            positions.push(Position {
+                topic: self.topic.clone(),
+                partition: number,
+                offset,
+            });
+        }
+        Ok(positions)
+    }
+}

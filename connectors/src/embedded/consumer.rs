@@ -1,0 +1,278 @@
+//! Reading the log.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::Shared;
+use super::commit::{Commit, committed_offset};
+use super::error::Fault;
+use super::lease::Lease;
+use super::message::{COLUMNS, decode, size};
+use super::partition::{Partition, offset_of, place};
+use super::topic::Topic;
+use crate::wait::wait;
+use crate::{ConsumerOptions, Lag, LogConsumer, LogError, Position, Record};
+
+/// A member of a consumer group. It has its own connection, so that it waits for nobody.
+pub(super) struct Consumer {
+    shared: Arc<Shared>,
+    connection: Connection,
+    group: String,
+    assigned: Vec<Assigned>,
+    /// The partition that the next poll begins with.
+    turn: usize,
+    /// SQLite's mark of the file's state when the partitions were last looked at.
+    data_version: i64,
+    missed: u64,
+}
+
+struct Assigned {
+    topic: String,
+    number: u32,
+    id: i64,
+    next_offset: i64,
+    /// Nothing was left at the last look.
+    drained: bool,
+    /// Held for its drop.
+    _lease: Lease,
+}
+
+impl Consumer {
+    pub(super) fn open(shared: Arc<Shared>, options: ConsumerOptions) -> Result<Self, LogError> {
+        let ConsumerOptions {
+            group,
+            mut topics,
+            member,
+            members,
+        } = options;
+        if group.is_empty() || member >= members {
+            let reason = format!(
+                "member {member} of {members} in group `{group}`: a group has a name and members from 0"
+            );
+            return Err(LogError::Refused(reason));
+        }
+        topics.sort_unstable();
+        topics.dedup();
+        let connection = shared.readers.open()?;
+        let mut assigned = Vec::new();
+        for topic in topics {
+            let found = Topic::find(&connection, &topic).map_err(Fault::from)?;
+            let found = found.ok_or_else(|| LogError::NoSuchTopic(topic.clone()))?;
+            for number in (member..found.partitions).step_by(members as usize) {
+                let id = found.first_partition + i64::from(number);
+                let lease = Lease::acquire(&shared.leases, &group, &topic, number)?;
+                let next_offset = start(&connection, &group, id).map_err(Fault::from)?;
+                assigned.push(Assigned {
+                    topic: topic.clone(),
+                    number,
+                    id,
+                    next_offset,
+                    drained: false,
+                    _lease: lease,
+                });
+            }
+        }
+        Ok(Self {
+            shared,
+            connection,
+            group,
+            assigned,
+            turn: 0,
+            data_version: 0,
+            missed: 0,
+        })
+    }
+
+    /// Looks at every partition again if anything was committed to the file since, by whichever process.
+    fn notice_writes(&mut self) -> rusqlite::Result<()> {
+        let version = self
+            .connection
+            .prepare_cached("PRAGMA data_version")?
+            .query_row((), |row| row.get(0))?;
+        if version != self.data_version {
+            self.data_version = version;
+            self.assigned
+                .iter_mut()
+                .for_each(|assigned| assigned.drained = false);
+        }
+        Ok(())
+    }
+
+    /// Gives each partition that holds something an equal share of the room, round after round, until the room or
+    /// the records are used up.
+    fn fill(&mut self, mut room: Room, records: &mut Vec<Record>) -> rusqlite::Result<()> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let count = self.assigned.len();
+        self.turn = (self.turn + 1) % count;
+        while room.is_left() {
+            let mut waiting = self.assigned.iter().filter(|assigned| !assigned.drained).count();
+            if waiting == 0 {
+                break;
+            }
+            for step in 0..count {
+                let assigned = &mut self.assigned[(self.turn + step) % count];
+                if !assigned.drained && room.is_left() {
+                    let share = room.share(waiting);
+                    let (taken, missed) = assigned.take(&snapshot, share, records)?;
+                    room.take(&taken);
+                    self.missed += missed;
+                    waiting -= 1;
+                }
+            }
+        }
+        snapshot.commit()
+    }
+
+    fn assigned(&self, position: &Position) -> Result<&Assigned, LogError> {
+        let wanted =
+            |assigned: &&Assigned| assigned.topic == position.topic && assigned.number == position.partition;
+        self.assigned.iter().find(wanted).ok_or_else(|| {
+            LogError::Refused(format!(
+                "{position} is in none of the partitions that this consumer reads"
+            ))
+        })
+    }
+}
+
+impl LogConsumer for Consumer {
+    fn poll(
+        &mut self,
+        records_max: usize,
+        bytes_max: usize,
+        records: &mut Vec<Record>,
+    ) -> Result<(), LogError> {
+        self.notice_writes().map_err(Fault::from)?;
+        if self.assigned.iter().any(|assigned| !assigned.drained) {
+            let room = Room {
+                records: records_max,
+                bytes: bytes_max,
+            };
+            self.fill(room, records).map_err(Fault::from)?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self, position: &Position) -> Result<Option<Record>, LogError> {
+        let assigned = self.assigned(position)?;
+        let Ok(offset) = i64::try_from(position.offset) else {
+            return Ok(None);
+        };
+        let sql = format!("SELECT {COLUMNS} FROM messages WHERE place = ?1");
+        let found = self
+            .connection
+            .prepare_cached(&sql)
+            .and_then(|mut select| select.query_row([place(assigned.id, offset)], decode).optional());
+        let found = found.map_err(Fault::from)?;
+        Ok(found.map(|(_, message)| Record {
+            position: position.clone(),
+            message,
+        }))
+    }
+
+    fn commit(&mut self, next: &[Position]) -> Result<(), LogError> {
+        let offsets = next
+            .iter()
+            .map(|position| Ok((self.assigned(position)?.id, position.offset)))
+            .collect::<Result<_, LogError>>()?;
+        let commit = Commit {
+            group: self.group.clone(),
+            offsets,
+        };
+        Ok(wait(self.shared.writer.submit(commit))?)
+    }
+
+    fn lag(&mut self) -> Result<Vec<Lag>, LogError> {
+        let snapshot = self.connection.unchecked_transaction().map_err(Fault::from)?;
+        let lag = |assigned: &Assigned| {
+            Ok(Lag {
+                committed: Position {
+                    topic: assigned.topic.clone(),
+                    partition: assigned.number,
+                    offset: start(&snapshot, &self.group, assigned.id)?.cast_unsigned(),
+                },
+                end_offset: Partition::load(&snapshot, assigned.id)?
+                    .end_offset
+                    .cast_unsigned(),
+            })
+        };
+        let lags: rusqlite::Result<_> = self.assigned.iter().map(lag).collect();
+        Ok(lags.map_err(Fault::from)?)
+    }
+
+    fn missed(&self) -> u64 {
+        self.missed
+    }
+}
+
+impl Assigned {
+    /// Reads on, at most as much as there is room for. Gives what was taken, and how many records were deleted
+    /// before they could be.
+    fn take(
+        &mut self,
+        connection: &Connection,
+        share: Room,
+        records: &mut Vec<Record>,
+    ) -> rusqlite::Result<(Room, u64)> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM messages WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT ?3"
+        );
+        let mut select = connection.prepare_cached(&sql)?;
+        let limit = i64::try_from(share.records).unwrap_or(i64::MAX);
+        let mut rows = select.query((place(self.id, self.next_offset), place(self.id + 1, 0), limit))?;
+        let mut taken = Room { records: 0, bytes: 0 };
+        let mut missed = 0;
+        while taken.bytes <= share.bytes {
+            let Some(row) = rows.next()? else {
+                self.drained = taken.records < share.records;
+                break;
+            };
+            let (place, message) = decode(row)?;
+            let offset = offset_of(place);
+            missed += (offset - self.next_offset).cast_unsigned();
+            self.next_offset = offset + 1;
+            taken.records += 1;
+            taken.bytes += size(&message);
+            let position = Position {
+                topic: self.topic.clone(),
+                partition: self.number,
+                offset: offset.cast_unsigned(),
+            };
+            records.push(Record { position, message });
+        }
+        Ok((taken, missed))
+    }
+}
+
+/// How much a poll may still take.
+#[derive(Clone, Copy)]
+struct Room {
+    records: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn is_left(self) -> bool {
+        self.records > 0 && self.bytes > 0
+    }
+
+    fn share(self, of: usize) -> Self {
+        Self {
+            records: self.records.div_ceil(of),
+            bytes: self.bytes.div_ceil(of),
+        }
+    }
+
+    fn take(&mut self, taken: &Self) {
+        self.records -= taken.records;
+        self.bytes = self.bytes.saturating_sub(taken.bytes);
+    }
+}
+
+/// Where a group begins: at its committed offset, else at the oldest message.
+fn start(connection: &Connection, group: &str, partition_id: i64) -> rusqlite::Result<i64> {
+    match committed_offset(connection, group, partition_id)? {
+        Some(offset) => Ok(offset),
+        None => Ok(Partition::load(connection, partition_id)?.start_offset),
+    }
+}

@@ -1,0 +1,51 @@
+//! What makes a document acceptable. The rules are Elasticsearch's, so that a document which the embedded index takes
+//! is one that Elasticsearch takes.
+
+use serde::de::IgnoredAny;
+
+use crate::Document;
+
+const ID_BYTES_MAX: usize = 512;
+const INDEX_BYTES_MAX: usize = 255;
+const INDEX_FORBIDDEN: &[char] = &['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':'];
+const VERSION_MAX: u64 = i64::MAX.cast_unsigned();
+
+/// Says why the document can never be stored, if it cannot.
+pub(super) fn check(document: &Document) -> Result<(), String> {
+    let Document {
+        index,
+        id,
+        version,
+        source,
+        ..
+    } = document;
+    if !is_index_name(index) {
+        return Err(format!(
+            "`{index}` is no index name: it must be lower case without any of {INDEX_FORBIDDEN:?}"
+        ));
+    }
+    if id.is_empty() || id.len() > ID_BYTES_MAX {
+        return Err(format!(
+            "the id has {} bytes: 1 to {ID_BYTES_MAX} are allowed",
+            id.len()
+        ));
+    }
+    if *version > VERSION_MAX {
+        return Err(format!("the version {version} is above {VERSION_MAX}"));
+    }
+    if !source.trim_start().starts_with('{') {
+        return Err("the source is not a JSON object".into());
+    }
+    match serde_json::from_str::<IgnoredAny>(source) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("the source is not JSON: {error}")),
+    }
+}
+
+fn is_index_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= INDEX_BYTES_MAX
+        && !name.starts_with(['_', '-', '+', '.'])
+        && !name.contains(INDEX_FORBIDDEN)
+        && !name.contains(char::is_uppercase)
+}

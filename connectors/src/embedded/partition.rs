@@ -1,0 +1,100 @@
+//! A partition's bookkeeping: which offsets it holds, and the segments in which retention deletes them.
+
+use rusqlite::Connection;
+
+/// Partition ids are below this, so that id and offset fit into one 64-bit place.
+pub(super) const IDS_MAX: i64 = 1 << 23;
+const OFFSET_BITS: u32 = 40;
+
+/// Where a message lies in the table `messages`.
+pub(super) fn place(partition_id: i64, offset: i64) -> i64 {
+    (partition_id << OFFSET_BITS) + offset
+}
+
+/// The offset within its partition of the message at a place.
+pub(super) fn offset_of(place: i64) -> i64 {
+    place & ((1 << OFFSET_BITS) - 1)
+}
+
+/// A row of the table `partitions`.
+#[derive(Clone, Debug)]
+pub(super) struct Partition {
+    pub(super) id: i64,
+    pub(super) start_offset: i64,
+    pub(super) end_offset: i64,
+    pub(super) bytes: i64,
+    pub(super) segment_offset: i64,
+    pub(super) segment_bytes: i64,
+    pub(super) appended_ms: i64,
+}
+
+impl Partition {
+    pub(super) fn load(connection: &Connection, id: i64) -> rusqlite::Result<Self> {
+        connection
+            .prepare_cached(
+                "SELECT start_offset, end_offset, bytes, segment_offset, segment_bytes, appended_ms
+                 FROM partitions WHERE id = ?1",
+            )?
+            .query_row([id], |row| {
+                Ok(Self {
+                    id,
+                    start_offset: row.get(0)?,
+                    end_offset: row.get(1)?,
+                    bytes: row.get(2)?,
+                    segment_offset: row.get(3)?,
+                    segment_bytes: row.get(4)?,
+                    appended_ms: row.get(5)?,
+                })
+            })
+    }
+
+    pub(super) fn store(&self, connection: &Connection) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(
+                "UPDATE partitions SET start_offset = ?2, end_offset = ?3, bytes = ?4, segment_offset = ?5,
+                 segment_bytes = ?6, appended_ms = ?7 WHERE id = ?1",
+            )?
+            .execute((
+                self.id,
+                self.start_offset,
+                self.end_offset,
+                self.bytes,
+                self.segment_offset,
+                self.segment_bytes,
+                self.appended_ms,
+            ))?;
+        Ok(())
+    }
+
+    /// Counts one message more and gives the place where it belongs.
+    pub(super) fn push(&mut self, bytes: i64, now_ms: i64) -> i64 {
+        let place = place(self.id, self.end_offset);
+        self.end_offset += 1;
+        self.bytes += bytes;
+        self.segment_bytes += bytes;
+        self.appended_ms = now_ms;
+        place
+    }
+
+    /// Closes the open segment once it holds this many messages.
+    pub(super) fn roll(&mut self, connection: &Connection, count_max: u32) -> rusqlite::Result<()> {
+        if self.end_offset - self.segment_offset < i64::from(count_max.max(1)) {
+            return Ok(());
+        }
+        connection
+            .prepare_cached(
+                "INSERT INTO segments (partition_id, start_offset, end_offset, bytes, appended_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                self.id,
+                self.segment_offset,
+                self.end_offset,
+                self.segment_bytes,
+                self.appended_ms,
+            ))?;
+        self.segment_offset = self.end_offset;
+        self.segment_bytes = 0;
+        Ok(())
+    }
+}
