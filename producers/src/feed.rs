@@ -1,0 +1,123 @@
+//! Any feed, to its end or until the shutdown.
+
+mod pace;
+mod pump;
+mod sample;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use trombe_connectors::Log;
+
+use crate::config::ProducersConfig;
+use crate::error::ProduceError;
+use crate::live;
+use crate::message::FeedKind;
+use crate::outbox::Outbox;
+use crate::progress::{Progress, Summary};
+use crate::shutdown::share;
+
+use pace::Pace;
+use pump::{Events, pump};
+use sample::Sample;
+
+/// Where the messages come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Feed {
+    /// The providers' live interfaces, as configured.
+    Live,
+    /// Generated from a seed; needs no network.
+    Sample,
+    /// Files made by [`crate::record()`], or folders of them.
+    Recording(Vec<PathBuf>),
+    /// Raw blocks and bitcoind's `blk*.dat` files, or folders of them.
+    Blocks(Vec<PathBuf>),
+}
+
+impl Feed {
+    /// What the messages are labelled with.
+    pub fn kind(&self) -> FeedKind {
+        match self {
+            Self::Live => FeedKind::Live,
+            Self::Sample => FeedKind::Sample,
+            Self::Recording(_) => FeedKind::Recording,
+            Self::Blocks(_) => FeedKind::Blocks,
+        }
+    }
+}
+
+/// How fast a feed that is not live goes, by the messages' own times.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Speed {
+    /// As fast as the log takes it.
+    Max,
+    /// So many times as fast as it happened.
+    Factor(f64),
+}
+
+/// To what end a feed is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// To the feed's end. The sample is then always the same 48 hours of October 2024.
+    Replay,
+    /// For as long as there is something. The sample's history ends at `now`, and the present follows.
+    Up {
+        /// The present.
+        now: DateTime<Utc>,
+    },
+}
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct FeedOptions {
+    /// The feed.
+    pub feed: Feed,
+    /// Files of prices (`unix,price[,...]`) to be merged in by time.
+    pub prices_csv: Vec<PathBuf>,
+    /// How fast. It does not concern the live feed, nor the sample's history.
+    pub speed: Speed,
+    /// To what end.
+    pub run: Run,
+    /// All the settings.
+    pub config: ProducersConfig,
+}
+
+/// Carries a feed into the log until its end or the shutdown, whichever is first.
+///
+/// `Ok` means that everything that was taken from the feed is stored.
+pub async fn feed(
+    log: Arc<dyn Log>,
+    options: FeedOptions,
+    progress: Arc<Progress>,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<Summary, ProduceError> {
+    options.config.validate()?;
+    let shutdown = share(shutdown);
+    if options.feed == Feed::Live {
+        if options.run == Run::Replay {
+            return Err(ProduceError::Endless);
+        }
+        return live::run(log, options.config, live::Parts::ALL, progress, shutdown).await;
+    }
+    let kind = options.feed.kind();
+    let (outbox, writer) = Outbox::open(log, &options.config, kind, Arc::clone(&progress));
+
+    let config = &options.config;
+    let (events, pace): (Events, Pace) = match (&options.feed, options.run) {
+        (Feed::Sample, Run::Replay) => (
+            Box::new(Sample::replay(&config.sample, Arc::clone(&progress))),
+            Pace::from_first(options.speed),
+        ),
+        (Feed::Sample, Run::Up { now }) => (
+            Box::new(Sample::up(&config.sample, now, Arc::clone(&progress))),
+            Pace::from_present(options.speed, now),
+        ),
+        _ => return Err(ProduceError::Endless),
+    };
+    let pumped = pump(events, pace, &outbox, &progress, &shutdown).await;
+    drop(outbox);
+    writer.finish(&shutdown).await?;
+    pumped?;
+    Ok(progress.summary())
+}
