@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use rust_decimal::Decimal;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use trombe_connectors::StoredDocument;
 
 pub(crate) const VALUE: &str = "btc-value";
@@ -43,7 +43,7 @@ pub(crate) struct Volume {
 }
 
 /// What a miner earned in a period.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Miner {
     pub(crate) period: String,
     pub(crate) miner: String,

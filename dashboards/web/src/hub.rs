@@ -78,6 +78,11 @@ impl Hub {
         Arc::clone(&locked(&self.status))
     }
 
+    /// As of this moment.
+    pub(crate) fn fresh_status(&self) -> Status {
+        (self.source)()
+    }
+
     /// Changes whenever there may be something new to show; closed when the page closes.
     pub(crate) fn pulses(&self) -> watch::Receiver<Pulse> {
         self.pulses.clone()

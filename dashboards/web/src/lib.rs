@@ -13,17 +13,22 @@
 //! * `read` turns documents into a `Market`; `view` turns that, and the topology's snapshot, into HTML.
 //! * `chart` draws with `plotters` into SVG that carries classes instead of colours, so that themes are CSS.
 
+mod api;
+mod chart;
 mod documents;
+mod events;
 mod format;
 mod fragment;
 mod guard;
 mod hub;
 mod market;
+mod metrics;
 mod options;
 mod query;
 mod read;
 mod routes;
 mod server;
+mod snapshot;
 mod stall;
 mod status;
 mod view;

@@ -30,7 +30,7 @@ pub(crate) enum ReadError {
 }
 
 /// Later than any document, yet a time that every index can express.
-fn far_future() -> DateTime<Utc> {
+pub(crate) fn far_future() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(2_900_000)
 }
 
@@ -86,6 +86,16 @@ impl Reader<'_> {
     async fn newest<T: serde::de::DeserializeOwned>(&self, index: &str) -> Result<Option<T>, ReadError> {
         let newest = self.documents(index, DateTime::UNIX_EPOCH, far_future(), 1).await?;
         Ok(newest.into_iter().next_back())
+    }
+
+    /// The time of an index's newest document, or the beginning of time.
+    pub(crate) async fn newest_at(&self, index: &str) -> Result<DateTime<Utc>, ReadError> {
+        #[derive(serde::Deserialize)]
+        struct Stamp {
+            #[serde(rename = "@timestamp")]
+            at: DateTime<Utc>,
+        }
+        Ok(self.newest::<Stamp>(index).await?.map_or(DateTime::UNIX_EPOCH, |stamp| stamp.at))
     }
 
     /// Where a span that ends at `until` begins.

@@ -1,0 +1,159 @@
+//! The engine's snapshot, as far as the page shows it.
+//!
+//! It arrives as plain JSON, so that the page depends on no engine type: a field that is missing is shown as absent.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A running topology.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Snapshot {
+    pub(crate) topology: String,
+    pub(crate) uptime_ms: u64,
+    pub(crate) components: Vec<Component>,
+    pub(crate) edges: Vec<Edge>,
+    /// The newest autopsies.
+    pub(crate) failures: Vec<Failure>,
+}
+
+/// A spout, a bolt or a sink, all of its tasks together.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Component {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) tasks: u64,
+    pub(crate) emitted: u64,
+    pub(crate) acked: u64,
+    pub(crate) failed: u64,
+    pub(crate) pending: u64,
+    pub(crate) executed: u64,
+    pub(crate) execute_us_p50: Option<f64>,
+    pub(crate) execute_us_p99: Option<f64>,
+    /// Of a spout: from the emission of a tuple to the ack of its whole tree.
+    pub(crate) complete_us_p50: Option<f64>,
+    pub(crate) complete_us_p99: Option<f64>,
+    pub(crate) queue_len: u64,
+    pub(crate) restarts: u64,
+    pub(crate) last_error: Option<String>,
+}
+
+impl Component {
+    pub(crate) fn is_spout(&self) -> bool {
+        self.kind.ends_with("spout")
+    }
+}
+
+/// A stream between two components.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Edge {
+    pub(crate) from: String,
+    pub(crate) stream: String,
+    pub(crate) to: String,
+    pub(crate) grouping: String,
+    pub(crate) emitted: u64,
+    pub(crate) acked: u64,
+    pub(crate) failed: u64,
+    pub(crate) pending: u64,
+}
+
+/// The autopsy of a failed tuple.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Failure {
+    pub(crate) component: String,
+    pub(crate) edge: String,
+    pub(crate) task: u64,
+    /// The spout whose tuple it was.
+    pub(crate) spout: String,
+    pub(crate) attempt: u64,
+    /// Whether it will be tried again.
+    pub(crate) kind: String,
+    pub(crate) queued_us: Option<f64>,
+    pub(crate) executed_us: Option<f64>,
+    pub(crate) reason: String,
+}
+
+/// What all spouts or all components add up to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Totals {
+    pub(crate) emitted: u64,
+    pub(crate) acked: u64,
+    pub(crate) failed: u64,
+    pub(crate) pending: u64,
+}
+
+impl Snapshot {
+    /// Understands the engine's snapshot; what cannot be understood is as good as absent.
+    pub(crate) fn from_value(value: &Value) -> Option<Self> {
+        Self::deserialize(value).inspect_err(|error| tracing::debug!(%error, "the snapshot is not understood")).ok()
+    }
+
+    /// Of the spouts: what came in, and what became of it.
+    pub(crate) fn totals(&self) -> Totals {
+        let spouts = self.components.iter().filter(|component| component.is_spout());
+        spouts.fold(Totals::default(), |sum, spout| Totals {
+            emitted: sum.emitted + spout.emitted,
+            acked: sum.acked + spout.acked,
+            failed: sum.failed + spout.failed,
+            pending: sum.pending + spout.pending,
+        })
+    }
+}
+
+/// What a producer says, as names and plain values; nested names are joined with a dot.
+pub(crate) fn flattened(value: &Value) -> BTreeMap<String, String> {
+    const DEPTH_MAX: u8 = 4;
+    let mut flat = BTreeMap::new();
+    flatten(value, String::new(), DEPTH_MAX, &mut flat);
+    flat
+}
+
+fn flatten(value: &Value, name: String, depth: u8, flat: &mut BTreeMap<String, String>) {
+    let inner = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    match value {
+        Value::Object(fields) if depth > 0 => {
+            for (key, value) in fields {
+                flatten(value, inner(key), depth - 1, flat);
+            }
+        }
+        Value::Array(items) if depth > 0 => {
+            for (number, value) in items.iter().enumerate() {
+                flatten(value, inner(&number.to_string()), depth - 1, flat);
+            }
+        }
+        Value::String(text) => drop(flat.insert(name, text.clone())),
+        Value::Null => {}
+        plain => drop(flat.insert(name, plain.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn missing_fields_are_absent_not_fatal() {
+        let value = json!({"topology": "bitcoin", "components": [
+            {"name": "blocks", "kind": "async-spout", "emitted": 7, "acked": 5, "failed": 1, "pending": 1, "new": []},
+            {"name": "parse", "kind": "bolt", "emitted": 70}
+        ]});
+        let snapshot = Snapshot::from_value(&value).unwrap();
+        let totals = snapshot.totals();
+        assert_eq!((totals.emitted, totals.acked, totals.failed, totals.pending), (7, 5, 1, 1));
+        assert!(Snapshot::from_value(&json!(3)).is_none());
+    }
+
+    #[test]
+    fn producers_are_flattened() {
+        let flat = flattened(&json!({"bpi": {"source": "kraken", "polls": 3, "gap": null}, "x": [true]}));
+        let shown: Vec<String> = flat.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        assert_eq!(shown, ["bpi.polls=3", "bpi.source=kraken", "x.0=true"]);
+    }
+}
