@@ -38,6 +38,11 @@ impl ParseError {
         Self::new(Place::Byte(offset), why)
     }
 
+    /// The reason alone, for an error whose place the caller knows better.
+    pub(crate) fn into_why(self) -> Why {
+        self.why
+    }
+
     /// Where in the message.
     pub fn place(&self) -> &Place {
         &self.place

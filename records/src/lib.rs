@@ -20,6 +20,7 @@
 //! # Ok::<(), btc_records::ParseError>(())
 //! ```
 
+mod adjusted;
 pub mod blk;
 mod chain;
 mod error;

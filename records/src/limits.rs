@@ -11,11 +11,6 @@ pub struct Limits {
     pub chain_bytes_max: usize,
     /// Levels of JSON nesting. The deepest real message has 7.
     pub json_depth_max: usize,
-    /// Inputs, or outputs, of one transaction in a JSON message. Consensus permits fewer than 25,000 in a
-    /// megabyte without witnesses.
-    pub transaction_parts_max: usize,
-    /// Blocks in one message. mempool.space sends 8, its REST pages 15.
-    pub blocks_max: usize,
     /// Length of a raw block, in bytes. Consensus permits 4,000,000 weight units, hence as many bytes at most
     /// ([BIP 141](https://github.com/bitcoin/bips/blob/master/bip-0141.mediawiki)).
     pub block_bytes_max: usize,
@@ -32,13 +27,17 @@ pub struct Limits {
 }
 
 impl Limits {
+    /// Inputs, or outputs, of one transaction in a JSON message. Consensus permits some 110,000 of the smallest
+    /// outputs.
+    pub const TRANSACTION_PARTS_MAX: usize = 120_000;
+    /// Blocks, or transactions of a block, in one message. mempool.space sends 8 blocks, its REST pages 15.
+    pub const BLOCKS_MAX: usize = 200;
+
     /// The defaults.
     pub const DEFAULT: Self = Self {
         price_bytes_max: 64 * 1024,
         chain_bytes_max: 32 * 1024 * 1024,
         json_depth_max: 64,
-        transaction_parts_max: 50_000,
-        blocks_max: 200,
         block_bytes_max: 4_000_000,
         pool_list_bytes_max: 4 * 1024 * 1024,
         pools_max: 10_000,

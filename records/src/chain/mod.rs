@@ -1,12 +1,43 @@
-//! Transaction and block messages.
+//! Transaction and block messages: one module a provider.
 
-use chrono::{DateTime, Utc};
+mod blockchain_info;
+pub(crate) mod field;
+mod mempool_space;
+mod reference;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+pub use reference::{BlockReference, parse_block_references};
 
 use crate::error::{ParseError, Why};
-use crate::hash::BlockHash;
+use crate::json;
 use crate::limits::Limits;
 use crate::pools::PoolList;
+use crate::raw;
 use crate::record::ChainMessage;
+
+/// What a parser is given beside the message.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    /// Stands in for a time that the provider does not tell, in Unix milliseconds.
+    pub(crate) received_ms: i64,
+    /// Names the miner where the provider does not.
+    pub(crate) pools: &'a PoolList,
+}
+
+type Parser = fn(&str, Context<'_>) -> Result<ChainMessage, ParseError>;
+
+const PARSERS: [(&str, Parser); 5] = [
+    ("blockchain-info", blockchain_info::message),
+    ("mempool-space", mempool_space::message),
+    ("raw-transaction", raw::transaction_message),
+    ("raw-block", raw::block_message),
+    ("sample", sample),
+];
 
 /// Reads a chain message with the default [`Limits`].
 ///
@@ -24,30 +55,27 @@ pub fn parse_chain(
 /// Reads a chain message within `limits`; see [`parse_chain`].
 pub fn parse_chain_with(
     source: &str,
-    _value: &[u8],
-    _received_ms: i64,
-    _pools: &PoolList,
-    _limits: &Limits,
+    value: &[u8],
+    received_ms: i64,
+    pools: &PoolList,
+    limits: &Limits,
 ) -> Result<ChainMessage, ParseError> {
-    Err(ParseError::message(Why::UnknownSource(
-        source.to_owned(),
-        String::new(),
-    )))
+    let Some((_, parser)) = PARSERS.iter().find(|(name, _)| *name == source) else {
+        let known = PARSERS.map(|(name, _)| name).join(", ");
+        return Err(ParseError::message(Why::UnknownSource(source.to_owned(), known)));
+    };
+    let text = json::text(value, limits.chain_bytes_max, limits.json_depth_max)?;
+    parser(text, Context { received_ms, pools })
 }
 
-/// A block that a REST answer mentions, for fetching it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BlockReference {
-    /// The block's hash.
-    pub hash: BlockHash,
-    /// Its height.
-    pub height: u32,
-    /// The time in its header, if told.
-    pub time: Option<DateTime<Utc>>,
-}
-
-/// Reads the REST answers that list blocks: blockchain.info's `latestblock` (one object) and `blocks` (an array, or
-/// an object with the array `blocks`), mempool.space's `v1/blocks` (an array).
-pub fn parse_block_references(_value: &[u8]) -> Result<Vec<BlockReference>, ParseError> {
-    Err(ParseError::message(Why::Missing))
+/// The project's own sample speaks as blockchain.info of transactions and as mempool.space of blocks.
+fn sample(text: &str, context: Context<'_>) -> Result<ChainMessage, ParseError> {
+    #[derive(Deserialize)]
+    struct Peek {
+        op: Option<IgnoredAny>,
+    }
+    match json::object::<Peek>(text)?.op {
+        Some(_) => blockchain_info::message(text, context),
+        None => mempool_space::message(text, context),
+    }
 }

@@ -9,7 +9,8 @@ pub struct Miner {
     pub name: String,
     /// The name in lower case without anything but a-z and 0-9, for keys; `unknown` if nothing is left.
     pub slug: String,
-    /// The coinbase script's printable ASCII, every other byte a dot; kept so that an unknown miner can be named later.
+    /// The coinbase script's printable ASCII, every other byte a dot; kept so that an unknown miner can be named
+    /// later. `None` where the message does not hold the script.
     pub tag: Option<String>,
     /// What told the name.
     pub matched_by: MatchedBy,
@@ -30,7 +31,7 @@ pub enum MatchedBy {
 }
 
 impl Miner {
-    /// The name of nobody.
+    /// The name, and the slug, of nobody.
     pub const UNKNOWN: &'static str = "unknown";
 
     /// A miner of this name.
@@ -47,18 +48,60 @@ impl Miner {
     pub fn unknown() -> Self {
         Self::named(Self::UNKNOWN, MatchedBy::Nothing)
     }
+
+    /// Whether nothing names the miner.
+    pub fn is_unknown(&self) -> bool {
+        self.matched_by == MatchedBy::Nothing
+    }
+
+    /// The same miner with the tag of this coinbase script.
+    pub(crate) fn tagged(mut self, coinbase_script: &[u8]) -> Self {
+        let printable = |&byte: &u8| {
+            if matches!(byte, b' '..=b'~') {
+                char::from(byte)
+            } else {
+                '.'
+            }
+        };
+        self.tag = (!coinbase_script.is_empty()).then(|| coinbase_script.iter().map(printable).collect());
+        self
+    }
 }
 
 /// `name` in lower case without anything but a-z and 0-9, or `unknown` if nothing is left.
-pub fn slug(name: &str) -> String {
-    let slug: String = name
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
+pub(super) fn slug(name: &str) -> String {
+    let kept = name.chars().filter(char::is_ascii_alphanumeric);
+    let slug: String = kept.map(|letter| letter.to_ascii_lowercase()).collect();
     if slug.is_empty() {
         Miner::UNKNOWN.to_owned()
     } else {
         slug
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slugs() {
+        for (name, expected) in [
+            ("Foundry USA", "foundryusa"),
+            ("BTC.com", "btccom"),
+            ("21 Inc.", "21inc"),
+            ("七彩神仙鱼", "unknown"),
+            ("", "unknown"),
+        ] {
+            assert_eq!(slug(name), expected);
+        }
+    }
+
+    #[test]
+    fn tags_are_printable() {
+        assert_eq!(
+            Miner::unknown().tagged(b"\x03\xeb~/F2Pool/ \x7f").tag.unwrap(),
+            "..~/F2Pool/ ."
+        );
+        assert_eq!(Miner::unknown().tagged(b"").tag, None);
     }
 }

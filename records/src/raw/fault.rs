@@ -31,7 +31,4 @@ pub enum BlockFault {
     /// The first transaction is no coinbase, or a further one is.
     #[error("the coinbase must be the first transaction and the only one: fetch the block again")]
     Coinbase,
-    /// The block is heavier than consensus permits.
-    #[error("more than 4,000,000 weight units: fetch the block again")]
-    Weight,
 }

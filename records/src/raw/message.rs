@@ -1,17 +1,211 @@
 //! The JSON messages that carry raw transactions and blocks through the log.
+//!
+//! They are the project's own. A raw block would be megabytes; its message keeps what proves and names it: the
+//! header, the coinbase transaction, and the sums over the other transactions, which travel as messages of their own.
 
+use bitcoin::block::Header;
+use bitcoin::consensus::deserialize;
+use bitcoin::hashes::Hash;
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
-use super::{RawBlock, RawTransaction};
+use super::block::HEADER_BYTES;
+use super::transaction::Decoded;
+use super::{BlockFault, RawBlock, RawTransaction, payee, verify};
+use crate::chain::{Context, field};
+use crate::error::{ParseError, Why};
+use crate::hash::{BlockHash, Txid};
+use crate::hex;
+use crate::json::{self, Amount, Seconds, Text};
+use crate::money::Satoshi;
+use crate::record::{BlockRecord, ChainMessage, LargestTransaction, TransactionRecord};
 
-/// The `raw-transaction` message: `{"txid","time","hex"}`.
+#[derive(Serialize)]
+struct TransactionOut {
+    txid: Txid,
+    time: i64,
+    hex: String,
+}
+
+/// The `raw-transaction` message: `{"txid","time","hex"}`, `time` in Unix seconds.
 pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<Utc>) -> Vec<u8> {
-    format!("{}{time}", transaction.txid()).into_bytes()
+    let (txid, time) = (transaction.txid(), time.timestamp());
+    encode(&TransactionOut {
+        txid,
+        time,
+        hex: hex::encode(transaction.bytes()),
+    })
+}
+
+#[derive(Serialize)]
+struct BlockOut {
+    hash: BlockHash,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    height: Option<u32>,
+    header: String,
+    coinbase: String,
+    n_tx: u32,
+    size: usize,
+    outputs_sat: Satoshi,
+    largest_tx: Option<Txid>,
+    largest_tx_sat: Option<Satoshi>,
 }
 
 /// The `raw-block` message:
-/// `{"hash","height","header","coinbase","n_tx","size","outputs_sat","largest_tx","largest_tx_sat"}`. `height` stands
-/// in for the one that a version-1 block does not state.
+/// `{"hash","height","header","coinbase","n_tx","size","outputs_sat","largest_tx","largest_tx_sat"}`, the last three
+/// without the coinbase, `largest_tx` null where there is no other transaction.
+///
+/// `height` stands in for the one that a version-1 block does not state; it is left out if neither is known.
 pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {
-    format!("{}{height:?}", block.hash()).into_bytes()
+    encode(&BlockOut {
+        hash: block.hash(),
+        height: block.height().or(height),
+        header: hex::encode(block.header_bytes()),
+        coinbase: hex::encode(block.coinbase().bytes()),
+        n_tx: block.tx_count(),
+        size: block.bytes().len(),
+        outputs_sat: block.outputs(),
+        largest_tx: block.largest().map(|largest| largest.txid),
+        largest_tx_sat: block.largest().map(|largest| largest.outputs),
+    })
+}
+
+fn encode(message: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(message).expect("texts and integers always serialise")
+}
+
+#[derive(Deserialize)]
+struct TransactionIn<'a> {
+    txid: Txid,
+    time: Option<Seconds>,
+    #[serde(borrow)]
+    hex: Text<'a>,
+}
+
+/// Reads a `raw-transaction` message.
+pub(crate) fn transaction_message(text: &str, _: Context<'_>) -> Result<ChainMessage, ParseError> {
+    let message: TransactionIn<'_> = json::object(text)?;
+    let bytes = bytes(&message.hex, "hex")?;
+    let decoded = transaction(&bytes, "hex")?;
+    if decoded.txid != message.txid {
+        return Err(ParseError::path(
+            "txid",
+            Why::Contradiction("not the id of the transaction in `hex`: produce it again"),
+        ));
+    }
+    if decoded.transaction.is_coinbase() {
+        return Err(ParseError::path(
+            "hex",
+            Why::Contradiction("a coinbase moves no money: send it in the block's message"),
+        ));
+    }
+    let sums = decoded.sums().map_err(|error| ParseError::path("hex", error))?;
+    let time = field::time(message.time, "time")?;
+    let (outputs, adjusted) = (sums.outputs(), sums.adjusted());
+    Ok(ChainMessage::Transaction(TransactionRecord {
+        txid: message.txid,
+        time,
+        outputs,
+        adjusted,
+    }))
+}
+
+#[derive(Deserialize)]
+struct BlockIn<'a> {
+    hash: BlockHash,
+    height: Option<u32>,
+    #[serde(borrow)]
+    header: Text<'a>,
+    #[serde(borrow)]
+    coinbase: Text<'a>,
+    n_tx: Option<u32>,
+    size: Option<u32>,
+    /// A sum, which may exceed all bitcoin.
+    outputs_sat: Option<Satoshi>,
+    largest_tx: Option<Txid>,
+    largest_tx_sat: Option<Amount>,
+}
+
+/// Reads a `raw-block` message, and holds the header to its hash and its proof of work.
+pub(crate) fn block_message(text: &str, context: Context<'_>) -> Result<ChainMessage, ParseError> {
+    let message: BlockIn<'_> = json::object(text)?;
+    let header = header(&message)?;
+    let coinbase = bytes(&message.coinbase, "coinbase")?;
+    let coinbase = transaction(&coinbase, "coinbase")?;
+    if !coinbase.transaction.is_coinbase() {
+        return Err(ParseError::path("coinbase", BlockFault::Coinbase));
+    }
+    let script = coinbase.transaction.input[0].script_sig.as_bytes();
+    let stated = verify::stated_height(header.version.to_consensus(), script);
+    if let (Some(stated), Some(told)) = (stated, message.height)
+        && stated != told
+    {
+        return Err(ParseError::path(
+            "height",
+            Why::Contradiction("not the coinbase's height: produce it again"),
+        ));
+    }
+    let height = stated.or(message.height);
+    let reward = coinbase
+        .sums()
+        .map_err(|error| ParseError::path("coinbase", error))?
+        .outputs();
+    let outputs = coinbase.transaction.output.iter();
+    let addresses: Vec<_> = outputs
+        .filter_map(|output| payee::address(&output.script_pubkey))
+        .collect();
+    let largest = message.largest_tx.zip(message.largest_tx_sat);
+    let record = BlockRecord {
+        hash: message.hash,
+        prev_hash: Some(BlockHash::from_bytes(header.prev_blockhash.to_byte_array())),
+        height,
+        time: json::unix_time(i64::from(header.time))
+            .ok_or_else(|| ParseError::path("header", Why::Time(header.time.to_string())))?,
+        reward: Some(reward),
+        fees: height.and_then(|height| reward.checked_sub(Satoshi::subsidy(height))),
+        miner: context.pools.attribute(script, &addresses),
+        tx_count: message.n_tx,
+        outputs: message.outputs_sat,
+        largest: largest.map(|(txid, outputs)| LargestTransaction {
+            txid,
+            outputs: outputs.0,
+        }),
+        size_bytes: message.size,
+    };
+    Ok(ChainMessage::Blocks(vec![record]))
+}
+
+fn header(message: &BlockIn<'_>) -> Result<Header, ParseError> {
+    let bytes = bytes(&message.header, "header")?;
+    let refused = |fault: BlockFault| ParseError::path("header", fault);
+    if bytes.len() != HEADER_BYTES {
+        return Err(refused(BlockFault::Encoding(format!(
+            "{} bytes instead of {HEADER_BYTES}",
+            bytes.len()
+        ))));
+    }
+    let header: Header =
+        deserialize(&bytes).map_err(|error| refused(BlockFault::Encoding(error.to_string())))?;
+    if header.block_hash().to_byte_array() != *message.hash.as_bytes() {
+        return Err(ParseError::path(
+            "hash",
+            Why::Contradiction("not the hash of `header`: produce it again"),
+        ));
+    }
+    verify::proof_of_work(&header).map_err(refused)?;
+    Ok(header)
+}
+
+fn bytes(text: &Text<'_>, path: &str) -> Result<Vec<u8>, ParseError> {
+    hex::decode(&text.0).ok_or_else(|| ParseError::path(path, Why::Hex))
+}
+
+/// The one transaction that `bytes` holds.
+fn transaction<'a>(bytes: &'a [u8], path: &str) -> Result<Decoded<'a>, ParseError> {
+    let mut rest = bytes;
+    let decoded = Decoded::take(&mut rest, 0).map_err(|error| ParseError::path(path, error.into_why()))?;
+    if !rest.is_empty() {
+        return Err(ParseError::path(path, BlockFault::Trailing { bytes: rest.len() }));
+    }
+    Ok(decoded)
 }

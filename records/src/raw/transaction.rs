@@ -1,15 +1,23 @@
 //! One raw transaction.
 
-use crate::hash::Txid;
-use crate::money::Satoshi;
+use bitcoin::Transaction;
+use bitcoin::consensus::Decodable;
+use bitcoin::hashes::{Hash, sha256d};
 
-/// A decoded transaction of a raw block.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use super::BlockFault;
+use super::payee::Payee;
+use crate::adjusted;
+use crate::error::ParseError;
+use crate::hash::Txid;
+use crate::money::{MoneyError, Satoshi};
+
+/// A decoded transaction, borrowing from the bytes it was decoded from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RawTransaction<'a> {
-    pub(super) bytes: &'a [u8],
-    pub(super) txid: Txid,
-    pub(super) outputs: Satoshi,
-    pub(super) adjusted: Satoshi,
+    bytes: &'a [u8],
+    txid: Txid,
+    outputs: Satoshi,
+    adjusted: Satoshi,
 }
 
 impl<'a> RawTransaction<'a> {
@@ -28,8 +36,66 @@ impl<'a> RawTransaction<'a> {
         self.outputs
     }
 
-    /// The sum of the outputs that do not return to an address that the inputs reveal.
+    /// The sum of the outputs that do not return to an address that the inputs reveal: the public key of P2PKH and
+    /// P2WPKH, the script of P2SH and P2WSH. What an input of another kind returns is not recognised as change.
     pub fn adjusted(&self) -> Satoshi {
         self.adjusted
+    }
+}
+
+/// A transaction as the `bitcoin` crate decodes it, beside the bytes it came from.
+pub(super) struct Decoded<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) transaction: Transaction,
+    pub(super) txid: Txid,
+    /// Equals the txid where there is no witness (BIP 141).
+    pub(super) wtxid: [u8; 32],
+}
+
+impl<'a> Decoded<'a> {
+    /// Takes one transaction from the front of `rest`, which stands at `offset` in the message.
+    pub(super) fn take(rest: &mut &'a [u8], offset: usize) -> Result<Self, ParseError> {
+        let start = *rest;
+        let transaction = Transaction::consensus_decode_from_finite_reader(rest)
+            .map_err(|error| ParseError::byte(offset, BlockFault::Encoding(error.to_string())))?;
+        let bytes = &start[..start.len() - rest.len()];
+        let wtxid = sha256d::Hash::hash(bytes).to_byte_array();
+        let segwit = transaction.input.iter().any(|input| !input.witness.is_empty());
+        let txid = if segwit {
+            transaction.compute_txid().to_byte_array()
+        } else {
+            wtxid
+        };
+        Ok(Self {
+            bytes,
+            transaction,
+            txid: Txid::from_bytes(txid),
+            wtxid,
+        })
+    }
+
+    /// The sums of the outputs.
+    pub(super) fn sums(&self) -> Result<RawTransaction<'a>, MoneyError> {
+        let mut inputs = Vec::with_capacity(self.transaction.input.len());
+        for input in &self.transaction.input {
+            Payee::of_input(input, &mut inputs);
+        }
+        for output in &self.transaction.output {
+            Satoshi::new(output.value.to_sat())?;
+        }
+        let outputs = self.transaction.output.iter();
+        let outputs = outputs.map(|output| {
+            (
+                Satoshi::from_sum(output.value.to_sat()),
+                Payee::of_output(&output.script_pubkey),
+            )
+        });
+        let (outputs, adjusted) = adjusted::sums(inputs, outputs)?;
+        Ok(RawTransaction {
+            bytes: self.bytes,
+            txid: self.txid,
+            outputs,
+            adjusted,
+        })
     }
 }

@@ -1,11 +1,16 @@
 //! Reading JSON from outside: limits first, one pass, and a path when it fails.
 
+mod bounded;
+mod scalar;
+
 use std::borrow::Cow;
-use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::Deserialize;
 use serde_json::value::RawValue;
+
+pub(crate) use bounded::Bounded;
+pub(crate) use scalar::{Amount, MaybeAmount, MaybeCount, MaybeText, Seconds, Text};
 
 use crate::error::{ParseError, Why};
 
@@ -15,29 +20,6 @@ const TIME_S_MIN: i64 = 1_231_006_505;
 const TIME_S_MAX: i64 = u32::MAX as i64;
 /// Quoted text in an error, in bytes.
 const QUOTE_BYTES_MAX: usize = 80;
-
-/// A text that borrows from the message unless it holds an escape.
-#[derive(Debug)]
-pub(crate) struct Text<'a>(pub(crate) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
 
 /// The message as text, if it keeps the limits.
 pub(crate) fn text(value: &[u8], bytes_max: usize, depth_max: usize) -> Result<&str, ParseError> {

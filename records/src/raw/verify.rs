@@ -1,0 +1,141 @@
+//! The rules that a block can be held to without its ancestors.
+
+use bitcoin::Transaction;
+use bitcoin::block::Header;
+use bitcoin::hashes::{Hash, HashEngine, sha256d};
+use bitcoin::pow::Target;
+
+use super::BlockFault;
+
+/// From this height on a block with witnesses commits to them
+/// ([BIP 141](https://github.com/bitcoin/bips/blob/master/bip-0141.mediawiki), activated at 481,824).
+const SEGWIT_HEIGHT: u32 = 481_824;
+/// The output script of a witness commitment starts with these: `OP_RETURN`, 36 bytes, magic.
+const COMMITMENT_PREFIX: [u8; 6] = [0x6a, 0x24, 0xaa, 0x21, 0xa9, 0xed];
+
+/// The header's hash meets its target, and the target mainnet's limit.
+pub(super) fn proof_of_work(header: &Header) -> Result<(), BlockFault> {
+    let target = header.target();
+    if target > Target::MAX_ATTAINABLE_MAINNET || header.validate_pow(target).is_err() {
+        return Err(BlockFault::ProofOfWork);
+    }
+    Ok(())
+}
+
+/// The root of the merkle tree over `leaves`, unless two equal hashes meet in it.
+///
+/// An odd level pairs its last hash with itself, so that a list whose tail is repeated has the same root as the list
+/// itself. Accepting it would let anyone spoil a valid block (CVE-2012-2459).
+pub(super) fn merkle_root(mut leaves: Vec<[u8; 32]>) -> Result<[u8; 32], BlockFault> {
+    while leaves.len() > 1 {
+        let (pairs, rest) = leaves.as_chunks::<2>();
+        if pairs.iter().any(|[left, right]| left == right) {
+            return Err(BlockFault::RepeatedTransactions);
+        }
+        let mut above: Vec<_> = pairs.iter().map(|[left, right]| hash_pair(left, right)).collect();
+        above.extend(rest.iter().map(|last| hash_pair(last, last)));
+        leaves = above;
+    }
+    leaves.pop().ok_or(BlockFault::Empty)
+}
+
+/// The coinbase's commitment is that of the witnesses. `wtxids` holds those of all transactions but the coinbase.
+///
+/// Before segregated witness, miners were free to write anything into an output of that form; there a block without
+/// the coinbase's witness is believed.
+pub(super) fn witness_commitment(
+    coinbase: &Transaction,
+    wtxids: impl Iterator<Item = [u8; 32]>,
+    any_witness: bool,
+    height: Option<u32>,
+) -> Result<(), BlockFault> {
+    let scripts = coinbase
+        .output
+        .iter()
+        .rev()
+        .map(|output| output.script_pubkey.as_bytes());
+    let commitment = scripts
+        .filter_map(|script| script.strip_prefix(&COMMITMENT_PREFIX))
+        .find_map(<[u8]>::first_chunk);
+    let reserved = coinbase.input.first().and_then(|input| input.witness.last());
+    match (commitment, reserved) {
+        (None, None) if !any_witness => Ok(()),
+        (Some(_), None) if !any_witness && height.is_none_or(|height| height < SEGWIT_HEIGHT) => Ok(()),
+        (Some(commitment), Some(reserved)) => {
+            // The coinbase cannot commit to itself: zeros stand for it.
+            let root = merkle_root(std::iter::once([0; 32]).chain(wtxids).collect())?;
+            if hash_pair(&root, reserved) == *commitment {
+                Ok(())
+            } else {
+                Err(BlockFault::WitnessCommitment)
+            }
+        }
+        _ => Err(BlockFault::WitnessCommitment),
+    }
+}
+
+/// The height at the start of a coinbase script
+/// ([BIP 34](https://github.com/bitcoin/bips/blob/master/bip-0034.mediawiki)), which blocks state from version 2 on.
+pub(super) fn stated_height(version: i32, script: &[u8]) -> Option<u32> {
+    let (&length, rest) = script.split_first()?;
+    if version < 2 || !(1..=4).contains(&length) {
+        return None;
+    }
+    let bytes = rest.get(..usize::from(length))?;
+    if bytes.last()? & 0x80 != 0 {
+        return None; // negative
+    }
+    Some(
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |height, &byte| height << 8 | u32::from(byte)),
+    )
+}
+
+fn hash_pair(left: &[u8], right: &[u8]) -> [u8; 32] {
+    let mut engine = sha256d::Hash::engine();
+    engine.input(left);
+    engine.input(right);
+    sha256d::Hash::from_engine(engine).to_byte_array()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heights() {
+        for (version, script, height) in [
+            (2, "03fc7903062f", Some(227_836)),
+            (0x2000_0000, "03eb8f0b2cfa", Some(757_739)),
+            (2, "0401000001", Some(0x0100_0001)),
+            (1, "03fc7903062f", None),
+            (2, "", None),
+            (2, "03fc79", None),
+            (2, "0500000000000000", None),
+            (2, "0400000080", None),
+            (-1, "03fc7903", None),
+        ] {
+            assert_eq!(
+                stated_height(version, &crate::hex::decode(script).unwrap()),
+                height,
+                "{script}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_repeated_tail_is_refused_though_its_root_is_the_same() {
+        let leaves: Vec<[u8; 32]> = (1..=3).map(|leaf| [leaf; 32]).collect();
+        let root = merkle_root(leaves.clone()).unwrap();
+        let by_hand = hash_pair(&hash_pair(&[1; 32], &[2; 32]), &hash_pair(&[3; 32], &[3; 32]));
+        assert_eq!(root, by_hand);
+        let repeated = [leaves, vec![[3; 32]]].concat();
+        assert_eq!(merkle_root(repeated), Err(BlockFault::RepeatedTransactions));
+        // One level up: six leaves whose last pair is repeated.
+        let pairs: Vec<[u8; 32]> = [1, 2, 3, 4, 5, 6, 5, 6].map(|leaf| [leaf; 32]).into();
+        assert_eq!(merkle_root(pairs), Err(BlockFault::RepeatedTransactions));
+        assert_eq!(merkle_root(vec![]), Err(BlockFault::Empty));
+    }
+}
