@@ -47,7 +47,7 @@ mod tests {
         assert!(read("[]").unwrap().0.is_empty());
         assert_eq!(
             read("[1,2,3,4]").unwrap_err().to_string(),
-            "more than 3 elements at line 1 column 8"
+            "more than 3 elements at line 1 column 9"
         );
         assert!(read("{}").is_err());
     }
