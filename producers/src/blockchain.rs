@@ -1,20 +1,100 @@
 //! The holder of the websockets.
+//!
+//! Each source has two workers. The *holder* keeps a websocket open, subscribes, and moves what comes into the
+//! outbox; it does nothing else, so that the socket is read as fast as the log takes it. The *errand runner*
+//! fetches by HTTP what the websocket did not tell: the blocks of a gap, and the coinbase of a block.
+
+mod dialect;
+mod errands;
+mod holder;
+mod rest;
+mod session;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use crate::config::ProducersConfig;
+use futures_util::future::{join, join_all};
+use tokio::sync::mpsc;
+use tokio_tungstenite::Connector;
+
+use crate::config::{ChainSource, ProducersConfig};
 use crate::error::ProduceError;
+use crate::http::Http;
 use crate::outbox::Outbox;
 use crate::progress::Progress;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Shutdown, or_shutdown};
+use crate::tls;
+
+use errands::Errand;
 
 /// Holds the websockets until the shutdown, or until the writer is gone.
 pub(crate) async fn hold_websockets(
-    _config: &ProducersConfig,
-    _outbox: &Outbox,
-    _progress: &Arc<Progress>,
+    config: &ProducersConfig,
+    outbox: &Outbox,
+    progress: &Arc<Progress>,
     shutdown: &Shutdown,
 ) -> Result<(), ProduceError> {
-    shutdown.clone().await;
+    let http = Http::new(&config.http)?;
+    let connector = Connector::Rustls(Arc::new(tls::client_config()?));
+    let workers = config.blockchain.sources.iter().map(|source| {
+        let (errands, queue) = mpsc::channel(config.blockchain.errands_max);
+        let link = Link {
+            config,
+            source,
+            outbox,
+            progress,
+            seen: Arc::default(),
+            errands,
+        };
+        let (http, connector) = (&http, connector.clone());
+        async move {
+            let runner = errands::run(link.clone(), http, queue);
+            join(
+                holder::hold(link, connector, shutdown),
+                or_shutdown(shutdown, runner),
+            )
+            .await;
+        }
+    });
+    join_all(workers).await;
     Ok(())
+}
+
+/// What the two workers of a source share.
+#[derive(Clone, Debug)]
+struct Link<'a> {
+    config: &'a ProducersConfig,
+    source: &'a ChainSource,
+    outbox: &'a Outbox,
+    progress: &'a Progress,
+    seen: Arc<Tip>,
+    errands: mpsc::Sender<Errand>,
+}
+
+impl Link<'_> {
+    fn name(&self) -> &'static str {
+        self.source.provider.source()
+    }
+
+    /// Asks the errand runner; what no longer fits is given up and counted.
+    fn send_errand(&self, errand: Errand) {
+        if let Err(error) = self.errands.try_send(errand) {
+            tracing::warn!(source = self.name(), %error, "too many errands: raise `blockchain.errands_max`");
+            self.progress.gave_up(1);
+        }
+    }
+}
+
+/// The height of the highest block that a source told of; 0 before the first.
+#[derive(Debug, Default)]
+struct Tip(AtomicU32);
+
+impl Tip {
+    fn get(&self) -> Option<u32> {
+        Some(self.0.load(Relaxed)).filter(|height| *height > 0)
+    }
+
+    fn raise(&self, height: u32) {
+        self.0.fetch_max(height, Relaxed);
+    }
 }

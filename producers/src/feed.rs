@@ -1,7 +1,13 @@
 //! Any feed, to its end or until the shutdown.
 
+mod blocks;
+mod files;
+mod lines;
+mod merge;
 mod pace;
+mod prices_csv;
 mod pump;
+mod recording;
 mod sample;
 
 use std::path::PathBuf;
@@ -12,14 +18,18 @@ use trombe_connectors::Log;
 
 use crate::config::ProducersConfig;
 use crate::error::ProduceError;
-use crate::live;
+use crate::live::{self, Parts};
 use crate::message::FeedKind;
 use crate::outbox::Outbox;
 use crate::progress::{Progress, Summary};
 use crate::shutdown::share;
 
+use blocks::BlockFiles;
+use merge::Merge;
 use pace::Pace;
+use prices_csv::PricesCsv;
 use pump::{Events, pump};
+use recording::Recording;
 use sample::Sample;
 
 /// Where the messages come from.
@@ -93,31 +103,58 @@ pub async fn feed(
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Summary, ProduceError> {
     options.config.validate()?;
-    let shutdown = share(shutdown);
-    if options.feed == Feed::Live {
-        if options.run == Run::Replay {
-            return Err(ProduceError::Endless);
-        }
-        return live::run(log, options.config, live::Parts::ALL, progress, shutdown).await;
+    if options.feed == Feed::Live && options.run == Run::Replay {
+        return Err(ProduceError::Endless);
     }
+    let shutdown = share(shutdown);
     let kind = options.feed.kind();
-    let (outbox, writer) = Outbox::open(log, &options.config, kind, Arc::clone(&progress));
+    let mut prices: Vec<Events> = Vec::new();
+    for path in &options.prices_csv {
+        prices.push(Box::new(PricesCsv::open(path, kind)?));
+    }
+    let prices = Merge::new(prices);
+    let replayed = options.open(&progress)?;
 
-    let config = &options.config;
-    let (events, pace): (Events, Pace) = match (&options.feed, options.run) {
-        (Feed::Sample, Run::Replay) => (
-            Box::new(Sample::replay(&config.sample, Arc::clone(&progress))),
-            Pace::from_first(options.speed),
-        ),
-        (Feed::Sample, Run::Up { now }) => (
-            Box::new(Sample::up(&config.sample, now, Arc::clone(&progress))),
-            Pace::from_present(options.speed, now),
-        ),
-        _ => return Err(ProduceError::Endless),
+    let (outbox, writer) = Outbox::open(log, &options.config, kind, Arc::clone(&progress));
+    let taken = match replayed {
+        Some((events, pace)) => {
+            let events = Box::new(Merge::new([Box::new(prices), events]));
+            pump(events, pace, &outbox, &progress, &shutdown).await
+        }
+        None => {
+            let past = pump(
+                Box::new(prices),
+                Pace::from_first(Speed::Max),
+                &outbox,
+                &progress,
+                &shutdown,
+            );
+            let present = live::take(&options.config, Parts::ALL, &outbox, &progress, &shutdown);
+            tokio::try_join!(past, present).map(drop)
+        }
     };
-    let pumped = pump(events, pace, &outbox, &progress, &shutdown).await;
     drop(outbox);
     writer.finish(&shutdown).await?;
-    pumped?;
+    taken?;
     Ok(progress.summary())
+}
+
+impl FeedOptions {
+    /// The feed's events and their pace; `None` for the live feed, which has no such thing.
+    fn open(&self, progress: &Arc<Progress>) -> Result<Option<(Events, Pace)>, ProduceError> {
+        let sample = &self.config.sample;
+        let from_first = Pace::from_first(self.speed);
+        Ok(Some(match (&self.feed, self.run) {
+            (Feed::Live, _) => return Ok(None),
+            (Feed::Sample, Run::Replay) => {
+                (Box::new(Sample::replay(sample, Arc::clone(progress))), from_first)
+            }
+            (Feed::Sample, Run::Up { now }) => (
+                Box::new(Sample::up(sample, now, Arc::clone(progress))),
+                Pace::from_present(self.speed, now),
+            ),
+            (Feed::Recording(paths), _) => (Box::new(Recording::open(paths, progress)?), from_first),
+            (Feed::Blocks(paths), _) => (Box::new(BlockFiles::open(paths, progress)?), from_first),
+        }))
+    }
 }

@@ -25,6 +25,7 @@ mod config;
 mod error;
 mod feed;
 mod hex;
+mod http;
 mod live;
 mod message;
 mod outbox;
@@ -32,6 +33,7 @@ mod progress;
 mod random;
 mod record;
 mod shutdown;
+mod tls;
 
 pub use config::{
     BackoffConfig, BlockchainConfig, BpiConfig, ChainProvider, ChainSource, ConfigError, HttpConfig,

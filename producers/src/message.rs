@@ -103,7 +103,8 @@ impl Event {
 
     /// What is kept of bytes that nobody understands.
     ///
-    /// The key is a digest of source and bytes, so that the same garbage is the same dead letter again.
+    /// The key is a digest of source and bytes, so that the same garbage is the same dead letter again. Where
+    /// there are no bytes, the reason names the place, and stands in for them.
     pub(crate) fn dead_letter(reason: &str, source: &str, feed: FeedKind, time_ms: i64, raw: &[u8]) -> Self {
         #[derive(Serialize)]
         struct DeadLetter<'a> {
@@ -133,7 +134,7 @@ impl Event {
 
         let mut engine = sha256::Hash::engine();
         engine.input(source.as_bytes());
-        engine.input(raw);
+        engine.input(if raw.is_empty() { reason.as_bytes() } else { raw });
         let digest = sha256::Hash::from_engine(engine).to_byte_array();
 
         let headers = headers(Bytes::copy_from_slice(source.as_bytes()), feed);
