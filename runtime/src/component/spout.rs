@@ -1,0 +1,101 @@
+//! Spouts: where tuples begin.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::context::TaskContext;
+use crate::emitter::Emitter;
+use crate::failure::{Autopsy, Failure};
+use crate::flow::flight::Ids;
+
+/// A source of tuples that can give a tuple again.
+///
+/// One task is called by one thread at a time. `open` comes first; then `next` whenever there is room for more tuples, mixed with
+/// one of `ack` and `exhausted` for every id and with any number of `replay` before it; `close` comes last. After a panic the task
+/// is built anew by its factory and opened; it hears no more of what the old instance emitted.
+pub trait Spout: Send + 'static {
+    /// What it emits.
+    type Item: Send + 'static;
+
+    /// Called once before anything else. An error keeps the topology from starting.
+    fn open(&mut self, context: &TaskContext) -> Result<(), Failure> {
+        let _ = context;
+        Ok(())
+    }
+
+    /// Emits at most [`out.room()`](SpoutEmitter::room) tuples and says whether it may have more. Must not block.
+    ///
+    /// An error is shown as the task's last error, and `next` is called again after a backoff; what was emitted before it counts.
+    fn next(&mut self, out: &mut SpoutEmitter<Self::Item>) -> Result<Next, Failure>;
+
+    /// The tuple and everything made from it are done.
+    fn ack(&mut self, id: u64);
+
+    /// Gives a failed tuple again. `None`: it is gone; it then counts as acked, and the failure stays visible.
+    fn replay(&mut self, id: u64) -> Option<Self::Item>;
+
+    /// The tuple failed for the last time: it was rejected, or `attempts_max` is reached (never, if that is not set).
+    ///
+    /// Neither `ack` nor `replay` will follow. Without an own implementation it counts as acked.
+    fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {
+        let _ = autopsy;
+        self.ack(id);
+    }
+
+    /// Called once at shutdown, when no more tuples are out or the deadline has passed.
+    fn close(&mut self) {}
+}
+
+/// What a spout can say after [`Spout::next`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// There may be more at once.
+    Emitted,
+    /// There is nothing now: ask again after this time, or when the [task's waker](TaskContext::waker) is called.
+    Idle(Duration),
+    /// There is nothing more to come, ever.
+    Exhausted,
+}
+
+/// Where a spout puts its tuples.
+pub struct SpoutEmitter<T> {
+    pub(crate) out: Emitter<T>,
+    pub(crate) ids: Ids,
+    pub(crate) room: usize,
+}
+
+impl<T> SpoutEmitter<T> {
+    pub(crate) fn new(out: Emitter<T>) -> Self {
+        Self {
+            out,
+            ids: Ids::default(),
+            room: 0,
+        }
+    }
+
+    /// How many tuples may be emitted in this call of `next`.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Emits a tuple under an id that no other tuple of this task has while this one is out.
+    #[inline]
+    pub fn emit(&mut self, id: u64, item: T) {
+        let root = self.ids.push(id);
+        self.room = self.room.saturating_sub(1);
+        self.out.emit_as(root, item);
+    }
+
+    /// Emits a tuple that nobody waits for: it is neither acked nor replayed.
+    pub fn emit_untracked(&mut self, item: T) {
+        self.out.emit_as(crate::flow::flight::UNTRACKED, item);
+    }
+}
+
+impl<T> fmt::Debug for SpoutEmitter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SpoutEmitter")
+            .field("room", &self.room)
+            .finish_non_exhaustive()
+    }
+}

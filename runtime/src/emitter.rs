@@ -1,0 +1,331 @@
+//! Where a component puts what it makes of its tuples.
+
+use std::any::Any;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::clock::Nanos;
+use crate::component::bolt::StreamId;
+use crate::failure::Failure;
+use crate::flow::flight::{Lot, Root, UNTRACKED};
+use crate::flow::fragment::fail_dropped;
+use crate::router::Port;
+use crate::tuple::Anchors;
+
+/// The outputs of a task.
+///
+/// Tuples are collected and leave the task together, at the end of a step at the latest.
+pub struct Emitter<T> {
+    main: Port<T>,
+    sides: Vec<(&'static str, Box<dyn AnyPort>)>,
+    /// The root that plain emissions descend from.
+    root: Root,
+    anchoring: Anchoring,
+    batch_count_max: usize,
+    emitted: usize,
+    /// An emission that could not be made; the tuple at hand fails for it.
+    misuse: Option<Failure>,
+}
+
+/// Where the roots of emissions come from.
+enum Anchoring {
+    /// From the flight of the input, which is known from the beginning.
+    Input(Option<Lot>),
+    /// From a flight that is being collected: one entry a root.
+    Derived(Vec<Option<Anchors>>),
+}
+
+impl<T> Emitter<T> {
+    pub(crate) fn new(
+        main: Port<T>,
+        sides: Vec<(&'static str, Box<dyn AnyPort>)>,
+        batch_count_max: usize,
+    ) -> Self {
+        let anchoring = Anchoring::Input(None);
+        Self {
+            main,
+            sides,
+            root: UNTRACKED,
+            anchoring,
+            batch_count_max,
+            emitted: 0,
+            misuse: None,
+        }
+    }
+
+    /// Makes it collect flights of its own, as deferred bolts do.
+    pub(crate) fn derived(mut self) -> Self {
+        self.anchoring = Anchoring::Derived(Vec::new());
+        self
+    }
+
+    /// Emits a tuple to the main stream.
+    #[inline]
+    pub fn emit(&mut self, tuple: T) {
+        self.emit_as(self.root, tuple);
+    }
+
+    /// Emits a tuple to a stream that the component has declared.
+    pub fn emit_to<U: 'static>(&mut self, stream: &StreamId<U>, tuple: U) {
+        self.emit_to_as(self.root, stream, tuple);
+    }
+
+    /// Emits a tuple to one task of every consumer that reads the main stream by direct grouping, and to no other consumer.
+    pub fn emit_direct(&mut self, task: usize, tuple: T) {
+        self.emitted += 1;
+        self.main.push_direct(task, tuple, self.root);
+    }
+
+    /// An emitter whose emissions stand for all of the tuples in `anchors`: when everything made from all of the emissions is done,
+    /// the tuples are acked; when any of it fails, they all fail at once. Without an emission they are acked when it is dropped.
+    ///
+    /// For deferred bolts; elsewhere there are no anchors to be had.
+    pub fn anchored(&mut self, anchors: Anchors) -> Anchored<'_, T> {
+        let root = match &mut self.anchoring {
+            Anchoring::Derived(groups) => {
+                groups.push(Some(anchors));
+                // Groups are bounded by the tuples held, far fewer than 2^32.
+                Root::try_from(groups.len() - 1).unwrap_or(UNTRACKED)
+            }
+            Anchoring::Input(_) => {
+                anchors.fail(Failure::retry("anchored in the emitter of another component"));
+                self.root
+            }
+        };
+        Anchored {
+            emitted_before: self.emitted,
+            emitter: self,
+            root,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn emit_as(&mut self, root: Root, tuple: T) {
+        self.emitted += 1;
+        self.main.push(tuple, root);
+    }
+
+    fn emit_to_as<U: 'static>(&mut self, root: Root, stream: &StreamId<U>, tuple: U) {
+        let side = self.sides.iter_mut().find(|(name, _)| *name == stream.name());
+        match side.and_then(|(_, port)| port.as_any().downcast_mut::<Port<U>>()) {
+            Some(port) => {
+                self.emitted += 1;
+                port.push(tuple, root);
+            }
+            None => {
+                let reason = format!("stream `{}` is not declared; name it in `declare`", stream.name());
+                self.misuse = Some(Failure::reject(reason));
+            }
+        }
+    }
+
+    /// From here on emissions belong to this flight.
+    pub(crate) fn begin(&mut self, lot: Lot) {
+        self.anchoring = Anchoring::Input(Some(lot));
+    }
+
+    /// From here on emissions descend from this root of the flight.
+    #[inline]
+    pub(crate) fn set_root(&mut self, root: Root) {
+        self.root = root;
+    }
+
+    /// An emission that could not be made since the last look.
+    #[inline]
+    pub(crate) fn take_misuse(&mut self) -> Option<Failure> {
+        self.misuse.take()
+    }
+
+    /// Whether enough is collected to be worth sending before the end of the step.
+    #[inline]
+    pub(crate) fn is_full(&self) -> bool {
+        self.main.len() >= self.batch_count_max
+    }
+
+    /// Sends what is collected. False: some of it is parked, and the task should stop.
+    ///
+    /// Keys and mappings are the user's code and may panic: then nothing of this batch can be relied on, and the caller
+    /// fails all of its roots.
+    pub(crate) fn flush(&mut self, now: Nanos) -> Result<bool, Failure> {
+        if self.is_empty() {
+            return Ok(true);
+        }
+        let lot = match &mut self.anchoring {
+            Anchoring::Input(Some(lot)) => lot.clone(),
+            Anchoring::Input(None) => Lot::untracked(),
+            Anchoring::Derived(groups) => Lot::derived(std::mem::take(groups)),
+        };
+        let sent = catch_unwind(AssertUnwindSafe(|| {
+            let main = self.main.flush(&lot, now);
+            self.sides
+                .iter_mut()
+                .fold(main, |open, (_, port)| port.flush(&lot, now) && open)
+        }));
+        sent.map_err(|panic| {
+            self.main.clear();
+            self.sides.iter_mut().for_each(|(_, port)| port.clear());
+            let failure = Failure::retry(format!("grouping or mapping: {}", panic_reason(&*panic)));
+            // Of a derived flight only this place knows the roots.
+            lot.fail_groups(&failure);
+            failure
+        })
+    }
+
+    /// Sends what is collected and lets go of the flight.
+    pub(crate) fn end(&mut self, now: Nanos) -> Result<bool, Failure> {
+        let sent = self.flush(now);
+        if let Anchoring::Input(lot) = &mut self.anchoring {
+            *lot = None;
+        }
+        self.root = UNTRACKED;
+        sent
+    }
+
+    /// Tries to send what was parked; true if nothing is parked any more.
+    pub(crate) fn unpark(&mut self, now: Nanos) -> bool {
+        let main = self.main.unpark(now);
+        self.sides
+            .iter_mut()
+            .fold(main, |open, (_, port)| port.unpark(now) && open)
+    }
+
+    /// Tuples emitted since the last call.
+    pub(crate) fn take_emitted(&mut self) -> usize {
+        std::mem::take(&mut self.emitted)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.main.is_empty() && self.sides.iter().all(|(_, port)| port.is_empty())
+    }
+
+    /// Ends the components that run inside this one's outputs.
+    pub(crate) fn close(&mut self) {
+        self.main.close();
+        self.sides.iter_mut().for_each(|(_, port)| port.close());
+    }
+}
+
+impl<T> Drop for Emitter<T> {
+    fn drop(&mut self) {
+        // Collected and never sent: possible only if the engine itself fell over in the middle of a step.
+        if let Anchoring::Input(Some(lot)) = &self.anchoring {
+            fail_dropped(lot, self.main.roots());
+            self.sides
+                .iter()
+                .for_each(|(_, port)| fail_dropped(lot, port.roots()));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Emitter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emitter")
+            .field("collected", &self.main.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What [`Emitter::anchored`] returns.
+pub struct Anchored<'a, T> {
+    emitter: &'a mut Emitter<T>,
+    root: Root,
+    emitted_before: usize,
+}
+
+impl<T> Anchored<'_, T> {
+    /// Emits a tuple to the main stream.
+    pub fn emit(&mut self, tuple: T) {
+        self.emitter.emit_as(self.root, tuple);
+    }
+
+    /// Emits a tuple to a stream that the component has declared.
+    pub fn emit_to<U: 'static>(&mut self, stream: &StreamId<U>, tuple: U) {
+        self.emitter.emit_to_as(self.root, stream, tuple);
+    }
+
+    /// Emits a tuple to one task of every consumer that reads the main stream by direct grouping.
+    pub fn emit_direct(&mut self, task: usize, tuple: T) {
+        self.emitter.emitted += 1;
+        self.emitter.main.push_direct(task, tuple, self.root);
+    }
+
+    fn take_anchors(&mut self) -> Option<Anchors> {
+        match &mut self.emitter.anchoring {
+            Anchoring::Derived(groups) => groups.get_mut(self.root as usize).and_then(Option::take),
+            Anchoring::Input(_) => None,
+        }
+    }
+}
+
+impl<T> Drop for Anchored<'_, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            // Some of the emissions may be missing, so none of them may ack.
+            drop(self.take_anchors());
+        } else if self.emitter.misuse.is_some() {
+            if let (Some(anchors), Some(misuse)) = (self.take_anchors(), self.emitter.misuse.clone()) {
+                anchors.fail(misuse);
+            }
+        } else if self.emitter.emitted == self.emitted_before
+            && let Some(anchors) = self.take_anchors()
+        {
+            anchors.ack();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Anchored<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Anchored")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A port whose type only `emit_to` knows.
+pub(crate) trait AnyPort: Send {
+    fn as_any(&mut self) -> &mut dyn Any;
+    fn flush(&mut self, lot: &Lot, now: Nanos) -> bool;
+    fn unpark(&mut self, now: Nanos) -> bool;
+    fn is_empty(&self) -> bool;
+    fn roots(&self) -> &[Root];
+    fn clear(&mut self);
+    fn close(&mut self);
+}
+
+impl<U: Send + 'static> AnyPort for Port<U> {
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+
+    fn flush(&mut self, lot: &Lot, now: Nanos) -> bool {
+        self.flush(lot, now)
+    }
+
+    fn unpark(&mut self, now: Nanos) -> bool {
+        self.unpark(now)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn roots(&self) -> &[Root] {
+        self.roots()
+    }
+
+    fn clear(&mut self) {
+        self.clear();
+    }
+
+    fn close(&mut self) {
+        self.close();
+    }
+}
+
+/// What a panic says.
+pub(crate) fn panic_reason(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("panic: {}", text.unwrap_or("without a message"))
+}

@@ -1,0 +1,107 @@
+//! What can be wrong with a topology: one error an operation, ending in what to do about it.
+
+use crate::config::ConfigError;
+use crate::failure::Failure;
+
+/// A topology that cannot be planned.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// Two components have the same name.
+    #[error("two components are called `{name}`; rename one of them")]
+    DuplicateName {
+        /// The name.
+        name: String,
+    },
+    /// A name that is empty or reserved.
+    #[error(
+        "`{name}` cannot be a component's name; choose one that is not empty and does not begin with `__`"
+    )]
+    ReservedName {
+        /// The name.
+        name: String,
+    },
+    /// A component without tasks.
+    #[error("`{name}` has no task; give it `.tasks(n)` with n from 1 to {max}")]
+    TaskCount {
+        /// The component.
+        name: String,
+        /// The most tasks a component can have.
+        max: usize,
+    },
+    /// More executors than tasks, or none.
+    #[error("`{name}` has {tasks} tasks on {executors} executors; take from 1 to {tasks} executors")]
+    ExecutorCount {
+        /// The component.
+        name: String,
+        /// Its tasks.
+        tasks: usize,
+        /// Its executors.
+        executors: usize,
+    },
+    /// More tasks than key groups on an edge by key.
+    #[error(
+        "`{name}` reads by key with {tasks} tasks, but keys fall into {groups} groups; take {groups} tasks or fewer"
+    )]
+    MoreTasksThanKeyGroups {
+        /// The component.
+        name: String,
+        /// Its tasks.
+        tasks: usize,
+        /// [`KEY_GROUPS`](crate::KEY_GROUPS).
+        groups: usize,
+    },
+    /// A stream is read that its component does not declare.
+    #[error(
+        "`{component}` has no stream `{stream}` of this type; declare it in the `declare` of the component"
+    )]
+    UndeclaredStream {
+        /// The component.
+        component: String,
+        /// The stream.
+        stream: String,
+    },
+    /// Streams of different topologies were joined.
+    #[error("`{name}` reads a stream of another topology; wire both components to one `Topology`")]
+    ForeignStream {
+        /// The component.
+        name: String,
+    },
+    /// A tick of zero milliseconds.
+    #[error("`{name}` ticks every 0 ms; take 1 ms or more")]
+    ZeroTick {
+        /// The component.
+        name: String,
+    },
+    /// Nothing to run.
+    #[error("topology `{name}` has no spout; add one by `topology.spout(name, factory)`")]
+    NoSpout {
+        /// The topology.
+        name: String,
+    },
+}
+
+/// A topology that cannot be started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The topology is not valid.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The configuration is not valid.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A component refused to open or prepare.
+    #[error("`{component}` task {task} could not be prepared: {failure}; nothing was started")]
+    Prepare {
+        /// The component.
+        component: String,
+        /// The task.
+        task: usize,
+        /// What the component said.
+        failure: Failure,
+    },
+    /// The system refused a thread.
+    #[error("no thread for the topology: {0}; lower workers_count or raise the process limit")]
+    Thread(#[from] std::io::Error),
+}

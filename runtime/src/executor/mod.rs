@@ -1,0 +1,258 @@
+//! Running a topology on threads. The only module that spawns any.
+
+mod worker;
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::StartError;
+use crate::flow::wake::Wake;
+use crate::metrics::books::Books;
+use crate::metrics::snapshot::Snapshot;
+use crate::topology::Topology;
+use crate::topology::assembly::Assembly;
+use crate::topology::plan::Plan;
+use worker::{Control, Worker};
+
+/// How long asynchronous components have to come to an end after the tasks have.
+const TOKIO_SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// A topology at work. Dropped, it is stopped at once, without draining.
+#[must_use = "a topology stops when this is dropped; call `wait` or `shutdown`"]
+pub struct Running {
+    books: Arc<Books>,
+    control: Arc<Control>,
+    wakes: Vec<Arc<Wake>>,
+    workers: Vec<JoinHandle<()>>,
+    tokio: Option<tokio::runtime::Runtime>,
+}
+
+/// What a topology has done, when it has ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    /// Spout tuples whose trees are done.
+    pub acked: u64,
+    /// Failures of spout tuples, one an attempt.
+    pub failed: u64,
+    /// Tasks rebuilt after a panic.
+    pub restarts: u64,
+    /// Spout tuples that were still out, by spout; empty after an orderly end.
+    pub unfinished: Vec<Unfinished>,
+    /// How long it ran.
+    pub uptime_ms: u64,
+}
+
+/// A spout's tuples that were neither acked nor given up when the topology ended. A source that can be read again gives
+/// them again the next time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// The spout.
+    pub spout: String,
+    /// How many of its tuples.
+    pub tuples: u64,
+}
+
+impl Summary {
+    /// Whether every tuple came to an end.
+    pub fn is_complete(&self) -> bool {
+        self.unfinished.is_empty()
+    }
+
+    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+        let spouts = || {
+            snapshot
+                .components
+                .iter()
+                .filter(|component| component.kind.is_spout())
+        };
+        let unfinished = spouts().filter(|spout| spout.pending > 0);
+        Self {
+            acked: spouts().map(|spout| spout.acked).sum(),
+            failed: spouts().map(|spout| spout.failed).sum(),
+            restarts: snapshot
+                .components
+                .iter()
+                .map(|component| component.restarts)
+                .sum(),
+            unfinished: unfinished
+                .map(|spout| Unfinished {
+                    spout: spout.name.clone(),
+                    tuples: spout.pending,
+                })
+                .collect(),
+            uptime_ms: snapshot.uptime_ms,
+        }
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            acked,
+            failed,
+            restarts,
+            unfinished,
+            uptime_ms,
+        } = self;
+        write!(
+            f,
+            "{acked} tuples acked, {failed} failures, {restarts} restarts in {uptime_ms} ms"
+        )?;
+        unfinished
+            .iter()
+            .try_for_each(|Unfinished { spout, tuples }| write!(f, "; {tuples} of {spout} unfinished"))
+    }
+}
+
+impl Running {
+    pub(crate) fn start(topology: &Topology, config: Config) -> Result<Self, StartError> {
+        let asynchronous = topology
+            .plan()?
+            .components
+            .iter()
+            .any(|component| component.kind.is_asynchronous());
+        let tokio = asynchronous.then(runtime).transpose()?;
+        let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
+        let assembly = Assembly::of(topology, config, Clock::system(), handle)?;
+        let control = Arc::new(Control::default());
+        let mut running = Self {
+            books: Arc::clone(&assembly.books),
+            control: Arc::clone(&control),
+            wakes: assembly.wakes.clone(),
+            workers: Vec::new(),
+            tokio,
+        };
+        let mut workers: Vec<Worker> = assembly
+            .wakes
+            .iter()
+            .map(|wake| Worker::new(&control, Arc::clone(wake), &assembly.books))
+            .collect();
+        // Consumers come first, here and in every round of a worker: what makes room goes before what fills it.
+        assembly
+            .placed
+            .into_iter()
+            .for_each(|placed| workers[placed.worker].add(placed.task));
+        for (number, worker) in workers.into_iter().enumerate() {
+            let name = format!("trombe-{number}");
+            running.workers.push(
+                std::thread::Builder::new()
+                    .name(name)
+                    .spawn(move || worker.run())?,
+            );
+        }
+        Ok(running)
+    }
+
+    /// The plan that it runs.
+    pub fn plan(&self) -> &Plan {
+        &self.books.plan
+    }
+
+    /// The books at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.books)
+    }
+
+    /// A handle that takes snapshots from elsewhere, for as long as one likes.
+    pub fn observer(&self) -> Observer {
+        Observer {
+            books: Arc::clone(&self.books),
+        }
+    }
+
+    /// Waits until every spout is exhausted and every tuple is done, then ends the topology.
+    pub fn wait(mut self) -> Summary {
+        self.control
+            .wait(None, || self.books.exhausted() && self.books.settled());
+        self.end()
+    }
+
+    /// Lets the spouts emit nothing new, waits until every tuple that is out is done, or for `deadline` at most, and ends the topology.
+    pub fn shutdown(mut self, deadline: Duration) -> Summary {
+        self.control.drain();
+        self.wakes.iter().for_each(|wake| wake.notify());
+        let drained = self.control.wait(Some(deadline), || self.books.settled());
+        if !drained {
+            tracing::warn!(
+                topology = self.books.plan.topology,
+                ?deadline,
+                "not everything was done by the deadline"
+            );
+        }
+        self.end()
+    }
+
+    fn end(&mut self) -> Summary {
+        let summary = Summary::of(&self.snapshot());
+        self.stop();
+        summary
+    }
+
+    fn stop(&mut self) {
+        self.control.stop();
+        self.wakes.iter().for_each(|wake| wake.notify());
+        for worker in self.workers.drain(..) {
+            if worker.join().is_err() {
+                tracing::error!(
+                    topology = self.books.plan.topology,
+                    "a worker has panicked, which is a mistake in the engine"
+                );
+            }
+        }
+        if let Some(tokio) = self.tokio.take() {
+            tokio.shutdown_timeout(TOKIO_SHUTDOWN);
+        }
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .thread_name("trombe-io")
+        .enable_all()
+        .build()
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl fmt::Debug for Running {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Running").field(&self.books.plan.topology).finish()
+    }
+}
+
+/// Looks at a topology without having a say in it; see [`Running::observer`].
+#[derive(Clone)]
+pub struct Observer {
+    books: Arc<Books>,
+}
+
+impl Observer {
+    /// The books at this moment, or at the end.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.books)
+    }
+
+    /// The plan that runs.
+    pub fn plan(&self) -> &Plan {
+        &self.books.plan
+    }
+}
+
+impl fmt::Debug for Observer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Observer")
+            .field(&self.books.plan.topology)
+            .finish()
+    }
+}

@@ -1,0 +1,128 @@
+//! Workers: threads that step tasks in turn, and sleep when none has anything to do.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::flow::flight::unpoisoned;
+use crate::flow::wake::Wake;
+use crate::metrics::books::Books;
+use crate::task::{Phase, Step, Task};
+
+/// What all workers of a topology are to do, and how they say that it may be done.
+#[derive(Debug, Default)]
+pub(crate) struct Control {
+    order: AtomicU8,
+    /// Counts the times that a worker found nothing to do.
+    lulls: Mutex<u64>,
+    lull: Condvar,
+}
+
+const RUN: u8 = 0;
+const DRAIN: u8 = 1;
+const STOP: u8 = 2;
+
+impl Control {
+    pub(crate) fn drain(&self) {
+        self.order.fetch_max(DRAIN, Ordering::AcqRel);
+    }
+
+    pub(crate) fn stop(&self) {
+        self.order.fetch_max(STOP, Ordering::AcqRel);
+    }
+
+    /// Waits until `done`, looking at it whenever a worker has run out of work; false if the deadline comes first.
+    pub(crate) fn wait(&self, deadline: Option<Duration>, done: impl Fn() -> bool) -> bool {
+        let clock = Clock::system();
+        let mut lulls = unpoisoned(&self.lulls);
+        loop {
+            if done() {
+                return true;
+            }
+            // Looked at from time to time all the same: a worker that is never idle tells nobody.
+            let mut at_most = Duration::from_millis(100);
+            if let Some(deadline) = deadline {
+                let left = deadline.saturating_sub(clock.elapsed());
+                if left.is_zero() {
+                    return false;
+                }
+                at_most = at_most.min(left);
+            }
+            lulls = self
+                .lull
+                .wait_timeout(lulls, at_most)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
+        }
+    }
+
+    fn report_lull(&self) {
+        *unpoisoned(&self.lulls) += 1;
+        self.lull.notify_all();
+    }
+}
+
+pub(crate) struct Worker {
+    control: Arc<Control>,
+    wake: Arc<Wake>,
+    clock: Clock,
+    tasks: Vec<Box<dyn Task>>,
+}
+
+impl Worker {
+    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Books) -> Self {
+        Self {
+            control: Arc::clone(control),
+            wake,
+            clock: books.clock.clone(),
+            tasks: Vec::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, task: Box<dyn Task>) {
+        self.tasks.push(task);
+    }
+
+    pub(crate) fn run(mut self) {
+        self.wake.bind();
+        while let Some(phase) = self.phase() {
+            if self.round(phase) == Step::Progress {
+                continue;
+            }
+            self.wake.announce();
+            match self.round(phase) {
+                // An order given before the announcement would not wake us.
+                Step::Wait(until) if self.phase() == Some(phase) => {
+                    self.control.report_lull();
+                    self.wake.sleep(
+                        until.map(|until| Duration::from_nanos(until.saturating_sub(self.clock.now()))),
+                    );
+                }
+                _ => self.wake.stay_awake(),
+            }
+        }
+        self.tasks.iter_mut().for_each(|task| task.close());
+    }
+
+    /// `None`: it is time to go.
+    fn phase(&self) -> Option<Phase> {
+        match self.control.order.load(Ordering::Acquire) {
+            RUN => Some(Phase::Running),
+            DRAIN => Some(Phase::Draining),
+            _ => None,
+        }
+    }
+
+    /// Steps every task once. Waits only if all of them do, until the first deadline.
+    fn round(&mut self, phase: Phase) -> Step {
+        let mut round = Step::Wait(None);
+        for task in &mut self.tasks {
+            round = match (round, task.step(phase)) {
+                (Step::Progress, _) | (_, Step::Progress) => Step::Progress,
+                (Step::Wait(one), Step::Wait(other)) => Step::Wait(one.into_iter().chain(other).min()),
+            };
+        }
+        round
+    }
+}

@@ -1,0 +1,220 @@
+//! Tracking by flights.
+//!
+//! The root tuples that leave a spout together share one [`Flight`]. Every batch of their descendants holds a [`Lot`], a share
+//! of the flight; the flight has landed when the last lot is dropped. Nothing is counted per tuple: a tuple carries the number of its
+//! root within the flight, and only a failure reads it. A failure is reported at once and names its root; landing then tells
+//! the spout which of the roots are good, namely all that have not failed.
+//!
+//! A bolt that answers later makes its own flights: their roots are the tuples it holds ([`Anchors`]), which are acked when
+//! the flight lands and failed when one of their descendants fails.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::home::{Home, News};
+use crate::clock::Nanos;
+use crate::failure::{Autopsy, Failure};
+use crate::tuple::Anchors;
+
+/// The number of a root tuple within its flight.
+pub(crate) type Root = u32;
+
+/// The root of tuples that nobody waits for, such as those a bolt emits on a tick.
+pub(crate) const UNTRACKED: Root = Root::MAX;
+
+/// A share of a flight: as long as one is alive, the flight has not landed.
+#[derive(Clone)]
+pub(crate) struct Lot(Arc<Flight>);
+
+struct Flight {
+    origin: Origin,
+    /// Roots that have failed. Locked on failure and on landing only.
+    failed: Mutex<Vec<Root>>,
+}
+
+enum Origin {
+    Spout {
+        home: Arc<Home>,
+        ids: Ids,
+        born: Nanos,
+    },
+    /// One entry a root; taken when the root fails, acked on landing otherwise.
+    Derived(Mutex<Vec<Option<Anchors>>>),
+    Untracked,
+}
+
+impl Lot {
+    /// A flight of a spout's tuples: root `n` is `ids.get(n)`.
+    pub(crate) fn of_spout(home: Arc<Home>, ids: Ids, born: Nanos) -> Self {
+        Self::new(Origin::Spout { home, ids, born })
+    }
+
+    /// A flight that stands for held tuples: root `n` decides over `anchors[n]`.
+    pub(crate) fn derived(anchors: Vec<Option<Anchors>>) -> Self {
+        Self::new(Origin::Derived(Mutex::new(anchors)))
+    }
+
+    /// A flight that nobody waits for.
+    pub(crate) fn untracked() -> Self {
+        Self::new(Origin::Untracked)
+    }
+
+    /// Fails every root of a derived flight.
+    pub(crate) fn fail_groups(&self, failure: &Failure) {
+        if let Origin::Derived(anchors) = &self.0.origin {
+            let groups = std::mem::take(&mut *unpoisoned(anchors));
+            groups
+                .into_iter()
+                .flatten()
+                .for_each(|group| group.fail(failure.clone()));
+        }
+    }
+
+    /// Fails every root of a spout's flight.
+    pub(crate) fn fail_all(&self, autopsy: &Arc<Autopsy>) {
+        if let Origin::Spout { ids, .. } = &self.0.origin {
+            (0..ids.len()).for_each(|root| self.fail(root, autopsy));
+        }
+    }
+
+    fn new(origin: Origin) -> Self {
+        Self(Arc::new(Flight {
+            origin,
+            failed: Mutex::default(),
+        }))
+    }
+
+    /// Fails a root at once; further failures of the same root change nothing.
+    pub(crate) fn fail(&self, root: Root, autopsy: &Arc<Autopsy>) {
+        match &self.0.origin {
+            Origin::Spout { home, ids, .. } => {
+                let mut failed = unpoisoned(&self.0.failed);
+                if failed.contains(&root) {
+                    return;
+                }
+                let Some(id) = ids.get(root) else { return };
+                failed.push(root);
+                drop(failed);
+                home.post(News::Failed {
+                    id,
+                    autopsy: Arc::clone(autopsy),
+                });
+            }
+            Origin::Derived(anchors) => {
+                let failed = unpoisoned(anchors).get_mut(root as usize).and_then(Option::take);
+                if let Some(failed) = failed {
+                    failed.fail_with(autopsy);
+                }
+            }
+            Origin::Untracked => {}
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        match &mut self.origin {
+            Origin::Spout { home, ids, born } => {
+                let failed = std::mem::take(self.failed.get_mut().unwrap_or_else(PoisonError::into_inner));
+                home.post(News::Landed {
+                    ids: std::mem::take(ids),
+                    failed,
+                    born: *born,
+                });
+            }
+            Origin::Derived(anchors) => {
+                let anchors = std::mem::take(anchors.get_mut().unwrap_or_else(PoisonError::into_inner));
+                anchors.into_iter().flatten().for_each(Anchors::ack);
+            }
+            Origin::Untracked => {}
+        }
+    }
+}
+
+impl fmt::Debug for Lot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lot")
+            .field("shares", &Arc::strong_count(&self.0))
+            .finish_non_exhaustive()
+    }
+}
+
+/// None of the crate's locked sections can be left half done by a panic: each makes one change to one collection.
+pub(crate) fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A spout's ids of the roots of a flight; a run of consecutive ones needs no list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ids {
+    Run { first: u64, len: Root },
+    List(Vec<u64>),
+}
+
+impl Default for Ids {
+    fn default() -> Self {
+        Self::Run { first: 0, len: 0 }
+    }
+}
+
+impl Ids {
+    /// Adds an id and says which root it is.
+    pub(crate) fn push(&mut self, id: u64) -> Root {
+        let root = self.len();
+        match self {
+            Self::Run { first, len } if *len == 0 => (*first, *len) = (id, 1),
+            Self::Run { first, len } if first.checked_add(u64::from(*len)) == Some(id) => *len += 1,
+            Self::Run { first, len } => {
+                let mut list: Vec<u64> = (*first..*first + u64::from(*len)).collect();
+                list.push(id);
+                *self = Self::List(list);
+            }
+            Self::List(list) => list.push(id),
+        }
+        root
+    }
+
+    pub(crate) fn get(&self, root: Root) -> Option<u64> {
+        match self {
+            Self::Run { first, len } => (root < *len).then(|| first + u64::from(root)),
+            Self::List(list) => list.get(root as usize).copied(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> Root {
+        match self {
+            Self::Run { len, .. } => *len,
+            // A flight holds no more tuples than a spout emits in one step, far fewer than 2^32.
+            Self::List(list) => Root::try_from(list.len()).unwrap_or(UNTRACKED),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_found_again_whether_or_not_they_are_consecutive() {
+        for ids in [
+            vec![],
+            vec![9],
+            vec![5, 6, 7],
+            vec![5, 6, 9, 10],
+            vec![3, 2, 1],
+            vec![u64::MAX, 0],
+        ] {
+            let mut packed = Ids::default();
+            for (root, id) in ids.iter().enumerate() {
+                assert_eq!(packed.push(*id) as usize, root);
+            }
+            let unpacked: Vec<u64> = (0..packed.len()).filter_map(|root| packed.get(root)).collect();
+            assert_eq!(unpacked, ids);
+            assert_eq!(packed.get(packed.len()), None);
+        }
+    }
+}

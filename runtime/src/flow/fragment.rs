@@ -1,0 +1,122 @@
+//! The unit of transport: some tuples of one flight, on their way over one edge.
+
+use std::sync::{Arc, LazyLock};
+
+use super::flight::{Lot, Root, UNTRACKED};
+use crate::clock::Nanos;
+use crate::failure::{Autopsy, FailureKind};
+
+/// Tuples with their roots, as two arrays of equal length.
+#[derive(Debug)]
+pub(crate) struct Batch<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) roots: Vec<Root>,
+}
+
+impl<T> Default for Batch<T> {
+    fn default() -> Self {
+        Self {
+            items: Vec::new(),
+            roots: Vec::new(),
+        }
+    }
+}
+
+impl<T> Batch<T> {
+    #[inline]
+    pub(crate) fn push(&mut self, item: T, root: Root) {
+        self.items.push(item);
+        self.roots.push(root);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.roots.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.roots.is_empty()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.items.clear();
+        self.roots.clear();
+    }
+
+    /// Moves everything to the end of `into`; the allocation stays here.
+    pub(crate) fn append_to(&mut self, into: &mut Self) {
+        into.items.append(&mut self.items);
+        into.roots.append(&mut self.roots);
+    }
+}
+
+/// A batch with its share of the flight.
+///
+/// Dropped with tuples in it that nobody has worked on, it fails them: nothing can get lost in silence.
+#[derive(Debug)]
+pub(crate) struct Fragment<T> {
+    pub(crate) batch: Batch<T>,
+    /// How many of the batch's roots have been worked on. `batch.items` holds the rest only.
+    pub(crate) done: usize,
+    pub(crate) lot: Lot,
+    /// Index of the edge in the books.
+    pub(crate) edge: usize,
+    pub(crate) sent: Nanos,
+}
+
+impl<T> Fragment<T> {
+    pub(crate) fn new(batch: Batch<T>, lot: Lot, edge: usize, sent: Nanos) -> Self {
+        Self {
+            batch,
+            done: 0,
+            lot,
+            edge,
+            sent,
+        }
+    }
+
+    /// The emptied buffers, to be used again.
+    pub(crate) fn into_buffers(mut self) -> Batch<T> {
+        debug_assert_eq!(
+            self.done,
+            self.batch.len(),
+            "a fragment was taken apart before its end"
+        );
+        let mut batch = std::mem::take(&mut self.batch);
+        self.done = 0;
+        batch.clear();
+        batch
+    }
+}
+
+impl<T> Drop for Fragment<T> {
+    fn drop(&mut self) {
+        for root in self.batch.roots.get(self.done..).unwrap_or_default() {
+            if *root != UNTRACKED {
+                self.lot.fail(*root, &DROPPED);
+            }
+        }
+    }
+}
+
+static DROPPED: LazyLock<Arc<Autopsy>> = LazyLock::new(|| {
+    Arc::new(Autopsy {
+        component: String::new(),
+        edge: String::new(),
+        task: 0,
+        spout: String::new(),
+        id: None,
+        attempt: 1,
+        queued_us: 0,
+        executed_us: 0,
+        kind: FailureKind::Retry,
+        reason: "dropped with the queue or the buffer that it waited in".into(),
+    })
+});
+
+/// Fails what is left in a buffer whose flight is known.
+pub(crate) fn fail_dropped(lot: &Lot, roots: &[Root]) {
+    roots
+        .iter()
+        .filter(|root| **root != UNTRACKED)
+        .for_each(|root| lot.fail(*root, &DROPPED));
+}

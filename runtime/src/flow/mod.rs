@@ -1,0 +1,8 @@
+//! What travels between tasks, and how it is known to have arrived: batches, flights, held tuples, queues.
+
+pub(crate) mod flight;
+pub(crate) mod fragment;
+pub(crate) mod held;
+pub(crate) mod home;
+pub(crate) mod inbox;
+pub(crate) mod wake;

@@ -1,0 +1,57 @@
+//! Sleeping workers and how they are woken.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+/// One a worker: whoever gives a worker's task something to do (data, space, news) calls [`notify`](Wake::notify).
+///
+/// The worker announces that it is about to sleep, looks once more for work, and only then sleeps; the notifier publishes its
+/// work before it looks whether somebody sleeps. A full fence on both sides keeps the two from missing each other. While the
+/// worker is awake a notification costs one load of a line that nobody writes.
+#[derive(Debug, Default)]
+pub(crate) struct Wake {
+    asleep: AtomicBool,
+    /// Not set in tests, where one thread steps all tasks.
+    thread: OnceLock<Thread>,
+}
+
+impl Wake {
+    /// Binds it to the calling thread.
+    pub(crate) fn bind(&self) {
+        // A second binding is ignored: a worker has one thread for life.
+        let _first = self.thread.get_or_init(thread::current);
+    }
+
+    pub(crate) fn notify(&self) {
+        fence(Ordering::SeqCst);
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+            if let Some(thread) = self.thread.get() {
+                thread.unpark();
+            }
+        }
+    }
+
+    /// Announces sleep. The caller must look for work once more before it calls [`sleep`](Self::sleep).
+    pub(crate) fn announce(&self) {
+        self.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Takes the announcement back.
+    pub(crate) fn stay_awake(&self) {
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// Sleeps until notified or until the time is over.
+    pub(crate) fn sleep(&self, at_most: Option<Duration>) {
+        if self.asleep.load(Ordering::Acquire) {
+            match at_most {
+                Some(limit) => thread::park_timeout(limit),
+                None => thread::park(),
+            }
+        }
+        self.stay_awake();
+    }
+}

@@ -1,0 +1,124 @@
+//! The books: what went over every edge and what became of it, counted exactly.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::histogram::Histogram;
+use crate::clock::Clock;
+use crate::failure::Autopsy;
+use crate::flow::flight::unpoisoned;
+use crate::topology::plan::Plan;
+
+/// Everything that is counted, shared by all tasks of a running topology.
+#[derive(Debug)]
+pub(crate) struct Books {
+    pub(crate) plan: Plan,
+    pub(crate) clock: Clock,
+    /// In the order of the plan, sources before their consumers.
+    pub(crate) edges: Vec<EdgeBook>,
+    /// One list a component, one entry a task.
+    pub(crate) tasks: Vec<Vec<Arc<TaskBook>>>,
+    autopsies: Mutex<VecDeque<Autopsy>>,
+    autopsies_count_max: usize,
+}
+
+/// `emitted = acked + failed + pending` holds at any time, as pending is defined by it; that pending is what really lies in queues
+/// and hands is what the tests check.
+#[derive(Debug, Default)]
+pub(crate) struct EdgeBook {
+    pub(crate) emitted: AtomicU64,
+    pub(crate) acked: AtomicU64,
+    pub(crate) failed: AtomicU64,
+}
+
+/// What one task counts.
+#[derive(Debug, Default)]
+pub(crate) struct TaskBook {
+    pub(crate) executed: AtomicU64,
+    pub(crate) emitted: AtomicU64,
+    pub(crate) acked: AtomicU64,
+    pub(crate) failed: AtomicU64,
+    /// Of a spout: tuples out; of a deferred bolt or a sink: tuples held.
+    pub(crate) pending: AtomicUsize,
+    pub(crate) restarts: AtomicU32,
+    /// A spout that has nothing more to give.
+    pub(crate) exhausted: AtomicBool,
+    pub(crate) execute: Histogram,
+    /// Of a spout: from emit to ack.
+    pub(crate) complete: Histogram,
+    pub(crate) queue: OnceLock<Arc<AtomicUsize>>,
+    pub(crate) last_error: Mutex<Option<String>>,
+}
+
+impl Books {
+    pub(crate) fn new(plan: Plan, clock: Clock, autopsies_count_max: usize) -> Self {
+        let edges = plan.edges().map(|_| EdgeBook::default()).collect();
+        let tasks = plan
+            .components
+            .iter()
+            .map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
+        let tasks = tasks.collect();
+        Self {
+            plan,
+            clock,
+            edges,
+            tasks,
+            autopsies: Mutex::default(),
+            autopsies_count_max,
+        }
+    }
+
+    pub(crate) fn keep(&self, autopsy: Autopsy) {
+        if self.autopsies_count_max == 0 {
+            return;
+        }
+        let mut autopsies = unpoisoned(&self.autopsies);
+        if autopsies.len() == self.autopsies_count_max {
+            autopsies.pop_front();
+        }
+        autopsies.push_back(autopsy);
+    }
+
+    pub(crate) fn autopsies(&self) -> Vec<Autopsy> {
+        unpoisoned(&self.autopsies).iter().cloned().collect()
+    }
+
+    /// Whether nothing is under way, provided that the spouts emit no more (and no tick does).
+    ///
+    /// A task counts what it emits before it counts its input as done, so reading the edges downstream, and each one's end before
+    /// its beginning, cannot miss a tuple that moves on meanwhile.
+    pub(crate) fn settled(&self) -> bool {
+        let spouts = self
+            .plan
+            .components
+            .iter()
+            .zip(&self.tasks)
+            .filter(|(component, _)| component.kind.is_spout());
+        spouts
+            .flat_map(|(_, tasks)| tasks)
+            .all(|task| task.pending.load(Ordering::Acquire) == 0)
+            && self.edges.iter().all(|edge| edge.pending() == 0)
+    }
+
+    pub(crate) fn exhausted(&self) -> bool {
+        let spouts = self
+            .plan
+            .components
+            .iter()
+            .zip(&self.tasks)
+            .filter(|(component, _)| component.kind.is_spout());
+        spouts
+            .flat_map(|(_, tasks)| tasks)
+            .all(|task| task.exhausted.load(Ordering::Acquire))
+    }
+}
+
+impl EdgeBook {
+    pub(crate) fn pending(&self) -> u64 {
+        let done = self.acked.load(Ordering::Acquire) + self.failed.load(Ordering::Acquire);
+        let emitted = self.emitted.load(Ordering::Acquire);
+        debug_assert!(done <= emitted, "{done} of {emitted} tuples are done");
+        emitted.saturating_sub(done)
+    }
+}

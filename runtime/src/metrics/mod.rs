@@ -1,0 +1,6 @@
+//! What is counted while a topology runs, and the plain data it is shown as.
+
+pub(crate) mod books;
+pub(crate) mod histogram;
+pub(crate) mod site;
+pub(crate) mod snapshot;

@@ -1,0 +1,164 @@
+//! A task's place in the topology: who it is, and what it writes into the books.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::books::{Books, TaskBook};
+use crate::clock::{Clock, Nanos};
+use crate::failure::{Autopsy, Failure};
+use crate::flow::flight::unpoisoned;
+use crate::flow::wake::Wake;
+use crate::tuple::Orphan;
+
+/// Shared by a task and the tuples it has handed out.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) component: usize,
+    pub(crate) task: usize,
+    pub(crate) clock: Clock,
+    pub(crate) wake: Arc<Wake>,
+    pub(crate) books: Arc<Books>,
+    pub(crate) own: Arc<TaskBook>,
+    orphans: Mutex<Vec<Orphan>>,
+    has_orphans: AtomicBool,
+    /// The task is gone, and nobody will come for orphans.
+    closed: AtomicBool,
+}
+
+impl Site {
+    pub(crate) fn new(books: &Arc<Books>, component: usize, task: usize, wake: Arc<Wake>) -> Self {
+        Self {
+            component,
+            task,
+            clock: books.clock.clone(),
+            wake,
+            own: Arc::clone(&books.tasks[component][task]),
+            books: Arc::clone(books),
+            orphans: Mutex::default(),
+            has_orphans: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.books.plan.components[self.component].name
+    }
+
+    pub(crate) fn sent(&self, edge: usize, count: usize) {
+        self.books.edges[edge]
+            .emitted
+            .fetch_add(count as u64, Ordering::AcqRel);
+    }
+
+    pub(crate) fn emitted(&self, count: usize) {
+        self.own.emitted.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
+    pub(crate) fn acked(&self, edge: usize, count: usize) {
+        self.own.acked.fetch_add(count as u64, Ordering::Relaxed);
+        self.books.edges[edge]
+            .acked
+            .fetch_add(count as u64, Ordering::AcqRel);
+    }
+
+    pub(crate) fn failed(&self, edge: usize, count: usize) {
+        self.own.failed.fetch_add(count as u64, Ordering::Relaxed);
+        self.books.edges[edge]
+            .failed
+            .fetch_add(count as u64, Ordering::AcqRel);
+    }
+
+    /// Counts tuples executed and the time they took together.
+    pub(crate) fn executed(&self, count: usize, took: Nanos) {
+        if count > 0 {
+            let count = count as u64;
+            self.own.executed.fetch_add(count, Ordering::Relaxed);
+            self.own.execute.record(took / count, count);
+        }
+    }
+
+    pub(crate) fn held_add(&self, count: usize) {
+        self.own.pending.fetch_add(count, Ordering::AcqRel);
+    }
+
+    pub(crate) fn held_sub(&self, count: usize) {
+        self.own.pending.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    pub(crate) fn held(&self) -> usize {
+        self.own.pending.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn error(&self, reason: &str) {
+        let mut last = unpoisoned(&self.own.last_error);
+        let last = last.get_or_insert_default();
+        last.clear();
+        last.push_str(reason);
+    }
+
+    pub(crate) fn restarted(&self, reason: &str) {
+        self.own.restarts.fetch_add(1, Ordering::Relaxed);
+        self.error(reason);
+        tracing::warn!(
+            component = self.name(),
+            task = self.task,
+            reason,
+            "task is rebuilt"
+        );
+    }
+
+    /// The spout fills in its own part when the failure reaches it.
+    pub(crate) fn autopsy(
+        &self,
+        edge: usize,
+        queued: Nanos,
+        worked: Nanos,
+        failure: &Failure,
+    ) -> Arc<Autopsy> {
+        Arc::new(Autopsy {
+            component: self.name().to_owned(),
+            edge: self.books.plan.edge_name(edge),
+            task: self.task,
+            spout: String::new(),
+            id: None,
+            attempt: 1,
+            queued_us: queued / 1000,
+            executed_us: worked / 1000,
+            kind: failure.kind(),
+            reason: failure.reason().to_owned(),
+        })
+    }
+
+    /// Takes charge of a tuple that was dropped without an answer.
+    pub(crate) fn orphan(&self, orphan: Orphan) {
+        if self.closed.load(Ordering::Acquire) {
+            orphan.fail(&dropped());
+            return;
+        }
+        unpoisoned(&self.orphans).push(orphan);
+        self.has_orphans.store(true, Ordering::Release);
+        self.wake.notify();
+    }
+
+    /// Fails the orphans for the reason that the task knows, or for having been dropped. True if there were any.
+    pub(crate) fn fail_orphans(&self, reason: Option<&Failure>) -> bool {
+        if !self.has_orphans.swap(false, Ordering::AcqRel) {
+            return false;
+        }
+        let orphans = std::mem::take(&mut *unpoisoned(&self.orphans));
+        let reason = reason.cloned().unwrap_or_else(dropped);
+        let any = !orphans.is_empty();
+        orphans.into_iter().for_each(|orphan| orphan.fail(&reason));
+        any
+    }
+
+    /// The task is done: what is dropped from now on fails by itself.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.fail_orphans(None);
+    }
+}
+
+fn dropped() -> Failure {
+    Failure::retry("dropped without ack or fail")
+}

@@ -1,0 +1,79 @@
+//! Keyed state: a small store trait, its in-memory implementation, and a write-back cache over either.
+
+mod keyed;
+mod memory;
+
+pub use keyed::Keyed;
+pub use memory::MemoryStore;
+
+/// A change of one key: a new value, or none to remove it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateChange {
+    /// Whose state it is; namespaces do not see one another.
+    pub namespace: String,
+    /// The key within the namespace.
+    pub key: Vec<u8>,
+    /// The new value; `None` removes the key.
+    pub value: Option<Vec<u8>>,
+    /// Unix time in milliseconds after which the store may forget the key.
+    pub expires_ms: Option<i64>,
+}
+
+/// A store that could not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("state of `{namespace}`: {reason}")]
+#[non_exhaustive]
+pub struct StateError {
+    /// The namespace that was read or written.
+    pub namespace: String,
+    /// What went wrong, and what to do about it.
+    pub reason: String,
+}
+
+impl StateError {
+    /// An error about `namespace`.
+    pub fn new(namespace: impl Into<String>, reason: impl ToString) -> Self {
+        Self {
+            namespace: namespace.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// Where keyed state lives between flushes.
+///
+/// Called from the tasks' threads, several at a time; a call may block for as long as a local disk takes.
+pub trait StateStore: Send + Sync {
+    /// The value of a key, if it has one.
+    fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Shows `each` every key that begins with `prefix`, in the order of the keys, with its value.
+    fn scan(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), StateError>;
+
+    /// Makes all the changes or none, durably: when it returns `Ok`, a crash does not undo them.
+    fn apply(&self, changes: &[StateChange]) -> Result<(), StateError>;
+}
+
+impl<S: StateStore + ?Sized> StateStore for std::sync::Arc<S> {
+    fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        (**self).get(namespace, key)
+    }
+
+    fn scan(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), StateError> {
+        (**self).scan(namespace, prefix, each)
+    }
+
+    fn apply(&self, changes: &[StateChange]) -> Result<(), StateError> {
+        (**self).apply(changes)
+    }
+}

@@ -1,0 +1,234 @@
+//! Running bolts that answer later.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+
+use super::life::Life;
+use super::{BLOCKED_WAIT, Phase, Step, Task, Ticker};
+use crate::clock::{Nanos, millis};
+use crate::component::context::TaskContext;
+use crate::component::deferred::DeferredBolt;
+use crate::component::iterator::Factory;
+use crate::config::Config;
+use crate::emitter::Emitter;
+use crate::failure::Failure;
+use crate::flow::fragment::Fragment;
+use crate::flow::held::Held;
+use crate::flow::inbox::Inbox;
+use crate::metrics::site::Site;
+use crate::retry::Backoff;
+use crate::rng::Rng;
+use crate::tuple::{Anchor, Tuple};
+
+/// How often a draining task is asked to flush as long as it holds tuples.
+const DRAIN_FLUSH: Nanos = millis(5);
+
+pub(crate) struct DeferredTask<B: DeferredBolt> {
+    life: Life<B>,
+    out: Emitter<B::Out>,
+    site: Arc<Site>,
+    inbox: Arc<Inbox<B::In>>,
+    ticker: Option<Ticker>,
+    timeouts: Timeouts,
+    held_count_max: usize,
+    flush: FlushState,
+}
+
+/// When the next flush is due.
+struct FlushState {
+    /// Tuples were executed since the last flush that went well.
+    dirty: bool,
+    /// After a failure, and while draining.
+    not_before: Nanos,
+    failures: u32,
+    backoff: Backoff,
+    rng: Rng,
+}
+
+/// Deadlines of held tuples. All tuples of a fragment were taken at the same time, so they share one.
+struct Timeouts {
+    after_ms: Option<u64>,
+    /// In the order of the deadlines. Fragments whose tuples are all ended are dead.
+    queue: VecDeque<(Nanos, Weak<Held>)>,
+}
+
+impl Timeouts {
+    fn watch(&mut self, held: &Arc<Held>, now: Nanos) {
+        if let Some(ms) = self.after_ms {
+            self.queue
+                .push_back((now.saturating_add(millis(ms)), Arc::downgrade(held)));
+        }
+    }
+
+    /// Fails what is due. True if anything was.
+    fn expire(&mut self, now: Nanos) -> bool {
+        let mut any = false;
+        while let Some((due, held)) = self.queue.front() {
+            match held.upgrade() {
+                Some(held) if *due <= now => {
+                    let ms = self.after_ms.unwrap_or(0);
+                    held.expire(&Failure::retry(format!(
+                        "held for longer than message_timeout_ms = {ms}"
+                    )));
+                    any = true;
+                }
+                Some(_) => break,
+                None => {}
+            }
+            self.queue.pop_front();
+        }
+        any
+    }
+
+    fn next(&self) -> Option<Nanos> {
+        self.queue.front().map(|(due, _)| *due)
+    }
+}
+
+impl<B: DeferredBolt> DeferredTask<B> {
+    pub(crate) fn new(
+        make: Factory<B>,
+        out: Emitter<B::Out>,
+        context: TaskContext,
+        site: Arc<Site>,
+        inbox: Arc<Inbox<B::In>>,
+        tick_ms: Option<u64>,
+        limits: &Config,
+    ) -> Result<Self, Failure> {
+        let flush = FlushState {
+            dirty: false,
+            not_before: 0,
+            failures: 0,
+            backoff: Backoff::new(limits),
+            rng: Rng::new(site.task as u64),
+        };
+        let _first = site.own.queue.set(inbox.gauge());
+        Ok(Self {
+            life: Life::new(make, B::prepare, context, limits)?,
+            out,
+            inbox,
+            ticker: Ticker::new(tick_ms, site.clock.now()),
+            site,
+            timeouts: Timeouts {
+                after_ms: limits.message_timeout_ms,
+                queue: VecDeque::new(),
+            },
+            held_count_max: limits.held_count_max,
+            flush,
+        })
+    }
+
+    fn run(&mut self, mut fragment: Fragment<B::In>, now: Nanos) {
+        let (edge, count) = (fragment.edge, fragment.batch.len());
+        let held = Held::new(
+            fragment.lot.clone(),
+            &fragment.batch.roots,
+            &self.site,
+            edge,
+            fragment.sent,
+        );
+        let held = Arc::new(held);
+        self.timeouts.watch(&held, now);
+        let mut items = std::mem::take(&mut fragment.batch.items);
+        fragment.done = count;
+        for (at, item) in items.drain(..).enumerate() {
+            if self.life.revive(now, &self.site).is_err() {
+                // The rest cannot be worked on; `held` fails what nobody has taken.
+                break;
+            }
+            let tuple = Tuple::new(item, Anchor::new(Arc::clone(&held), at));
+            let out = &mut self.out;
+            let executed = self.life.call(&self.site, |bolt| bolt.execute(tuple, out));
+            let failure = executed.and_then(|executed| executed.and_then(|executed| executed).err());
+            if let Some(failure) = failure.or_else(|| self.out.take_misuse()) {
+                self.site.error(failure.reason());
+                self.site.fail_orphans(Some(&failure));
+            }
+        }
+        fragment.batch.items = items;
+        self.inbox.give_back(fragment.into_buffers());
+        let done = self.site.clock.now();
+        self.site.executed(count, done.saturating_sub(now));
+        self.send(done);
+        self.flush.dirty = true;
+    }
+
+    fn flush(&mut self, now: Nanos) {
+        let out = &mut self.out;
+        let flushed = self.life.call(&self.site, |bolt| bolt.flush(out));
+        let failure = flushed.and_then(|flushed| flushed.and_then(|flushed| flushed).err());
+        let failure = failure.or_else(|| self.out.take_misuse());
+        let state = &mut self.flush;
+        if let Some(failure) = failure {
+            self.site.error(&format!("flush: {failure}"));
+            self.site.fail_orphans(Some(&failure));
+            state.failures = state.failures.saturating_add(1);
+            state.not_before = now.saturating_add(state.backoff.wait(state.failures, &mut state.rng));
+        } else {
+            state.failures = 0;
+            state.dirty = false;
+            state.not_before = now.saturating_add(DRAIN_FLUSH);
+        }
+        self.send(now);
+    }
+
+    fn send(&mut self, now: Nanos) {
+        if let Err(failure) = self.out.end(now) {
+            self.site.error(failure.reason());
+        }
+        self.site.emitted(self.out.take_emitted());
+    }
+
+    /// Whether to flush now, given what the inbox had.
+    fn flush_is_due(&mut self, now: Nanos, inbox_empty: bool, phase: Phase) -> bool {
+        let ticked = self.ticker.as_mut().is_some_and(|ticker| ticker.take(now));
+        let (holds, full) = (self.site.held() > 0, self.site.held() >= self.held_count_max);
+        let state = &self.flush;
+        if state.failures > 0 && now < state.not_before {
+            return false;
+        }
+        let draining = phase == Phase::Draining && holds && inbox_empty && now >= state.not_before;
+        ticked || draining || (state.dirty && (inbox_empty || full))
+    }
+
+    fn wait(&self, phase: Phase) -> Step {
+        let retry = (self.flush.dirty || phase == Phase::Draining && self.site.held() > 0)
+            .then_some(self.flush.not_before);
+        let ticker = self.ticker.as_ref().map(Ticker::due);
+        Step::Wait([retry, ticker, self.timeouts.next()].into_iter().flatten().min())
+    }
+}
+
+impl<B: DeferredBolt> Task for DeferredTask<B> {
+    fn step(&mut self, phase: Phase) -> Step {
+        let now = self.site.clock.now();
+        let mut progress = self.site.fail_orphans(None) | self.timeouts.expire(now);
+        if !self.out.unpark(now) {
+            return Step::Wait(Some(now.saturating_add(BLOCKED_WAIT)));
+        }
+        if let Err(until) = self.life.revive(now, &self.site) {
+            return Step::Wait(Some(until));
+        }
+        // A task that holds its fill takes no more before a flush has gone well.
+        let full = self.site.held() >= self.held_count_max && self.flush.failures > 0;
+        if !full && let Some(fragment) = self.inbox.pop() {
+            self.run(fragment, now);
+            progress = true;
+        }
+        if self.flush_is_due(now, self.inbox.is_empty(), phase) {
+            self.flush(now);
+            progress = true;
+        }
+        if progress {
+            Step::Progress
+        } else {
+            self.wait(phase)
+        }
+    }
+
+    fn close(&mut self) {
+        let _cleaned = self.life.call(&self.site, B::cleanup);
+        self.out.close();
+        self.site.close();
+    }
+}

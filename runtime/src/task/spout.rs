@@ -1,0 +1,283 @@
+//! Running spouts: emitting, hearing of what was emitted, replaying.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::life::Life;
+use super::{BLOCKED_WAIT, Phase, Step, Task};
+use crate::clock::{Nanos, nanos};
+use crate::component::context::{TaskContext, TaskWaker};
+use crate::component::iterator::Factory;
+use crate::component::spout::{Next, Spout, SpoutEmitter};
+use crate::config::Config;
+use crate::emitter::Emitter;
+use crate::failure::{Autopsy, Failure};
+use crate::flow::flight::{Ids, Lot, Root};
+use crate::flow::home::{Home, News};
+use crate::metrics::site::Site;
+use crate::retry::{Backoff, Retries, Verdict};
+use crate::rng::Rng;
+
+pub(crate) struct SpoutTask<S: Spout> {
+    life: Life<S>,
+    out: SpoutEmitter<S::Item>,
+    site: Arc<Site>,
+    home: Arc<Home>,
+    news: Vec<News>,
+    retries: Retries,
+    rng: Rng,
+    waker: TaskWaker,
+    pending_count_max: usize,
+    batch_count_max: usize,
+    /// Tuples that are out: in a flight, or waiting for their next attempt.
+    pending: usize,
+    /// The spout has nothing before this time, unless it is woken.
+    idle_until: Nanos,
+    exhausted: bool,
+    backoff: Backoff,
+    failures: u32,
+}
+
+impl<S: Spout> SpoutTask<S> {
+    pub(crate) fn new(
+        make: Factory<S>,
+        out: Emitter<S::Item>,
+        context: TaskContext,
+        site: Arc<Site>,
+        limits: &Config,
+        rng: Rng,
+    ) -> Result<Self, Failure> {
+        let waker = context.waker();
+        Ok(Self {
+            life: Life::new(make, S::open, context, limits)?,
+            out: SpoutEmitter::new(out),
+            home: Arc::new(Home::new(Arc::clone(&site.wake))),
+            site,
+            news: Vec::new(),
+            retries: Retries::new(limits),
+            rng,
+            waker,
+            pending_count_max: limits.spout_pending_count_max,
+            batch_count_max: limits.batch_count_max,
+            pending: 0,
+            idle_until: 0,
+            exhausted: false,
+            backoff: Backoff::new(limits),
+            failures: 0,
+        })
+    }
+
+    /// Calls the spout, if it is well.
+    fn call<R>(&mut self, call: impl FnOnce(&mut S, &mut SpoutEmitter<S::Item>) -> R) -> Option<R> {
+        let out = &mut self.out;
+        match self.life.call(&self.site, |spout| call(spout, out))? {
+            Ok(value) => Some(value),
+            Err(failure) => {
+                self.lost(&failure);
+                None
+            }
+        }
+    }
+
+    /// After a panic the spout starts anew: what is out belongs to the old instance, and nobody hears of it any more.
+    #[cold]
+    fn lost(&mut self, failure: &Failure) {
+        tracing::warn!(spout = self.site.name(), pending = self.pending, %failure, "the tuples of a lost spout are forgotten");
+        self.site
+            .own
+            .failed
+            .fetch_add(self.pending as u64, Ordering::Relaxed);
+        self.home = Arc::new(Home::new(Arc::clone(&self.site.wake)));
+        self.retries.clear();
+        self.pending = 0;
+        self.exhausted = false;
+        self.out.ids = Ids::default();
+    }
+
+    fn hear(&mut self, now: Nanos) -> bool {
+        let mut news = std::mem::take(&mut self.news);
+        self.home.collect(&mut news);
+        let any = !news.is_empty();
+        let home = Arc::clone(&self.home);
+        for item in news.drain(..) {
+            // The rest is about an instance that has just been lost.
+            if !Arc::ptr_eq(&home, &self.home) {
+                break;
+            }
+            match item {
+                News::Landed { ids, failed, born } => self.landed(&ids, failed, now.saturating_sub(born)),
+                News::Failed { id, autopsy } => self.failed(id, &autopsy, now),
+            }
+        }
+        news.clear();
+        self.news = news;
+        any
+    }
+
+    fn landed(&mut self, ids: &Ids, mut failed: Vec<Root>, took: Nanos) {
+        failed.sort_unstable();
+        let retries = &mut self.retries;
+        let done = self.life.call(&self.site, |spout| {
+            let mut bad = failed.iter().copied().peekable();
+            for root in 0..ids.len() {
+                if bad.next_if_eq(&root).is_some() {
+                    continue;
+                }
+                if let Some(id) = ids.get(root) {
+                    retries.forget(id);
+                    spout.ack(id);
+                }
+            }
+        });
+        if let Some(Err(failure)) = done {
+            self.lost(&failure);
+            return;
+        }
+        let acked = ids.len() as usize - failed.len();
+        self.pending = self.pending.saturating_sub(acked);
+        if acked > 0 {
+            self.site.own.acked.fetch_add(acked as u64, Ordering::Relaxed);
+            self.site.own.complete.record(took, acked as u64);
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, id: u64, autopsy: &Autopsy, now: Nanos) {
+        let (attempt, verdict) = self.retries.failed(id, autopsy.kind, now, &mut self.rng);
+        let spout = self.site.name().to_owned();
+        let autopsy = Autopsy {
+            spout,
+            id: Some(id),
+            attempt,
+            ..autopsy.clone()
+        };
+        tracing::debug!(spout = autopsy.spout, id, "{autopsy}");
+        self.site.own.failed.fetch_add(1, Ordering::Relaxed);
+        self.site.books.keep(autopsy.clone());
+        if verdict == Verdict::GiveUp {
+            self.pending = self.pending.saturating_sub(1);
+            self.call(|spout, _| spout.exhausted(id, &autopsy));
+        }
+    }
+
+    /// Sends the failed tuples whose time has come, in a flight of their own.
+    fn replay(&mut self, now: Nanos) -> bool {
+        let mut any = false;
+        for _ in 0..self.batch_count_max {
+            let Some(id) = self.retries.pop_due(now) else {
+                break;
+            };
+            any = true;
+            match self.call(|spout, _| spout.replay(id)) {
+                Some(Some(item)) => self.out.emit(id, item),
+                Some(None) => {
+                    self.retries.forget(id);
+                    self.pending = self.pending.saturating_sub(1);
+                    self.site.own.acked.fetch_add(1, Ordering::Relaxed);
+                    self.site
+                        .error(&format!("tuple {id} failed and is gone from the spout"));
+                }
+                None => return any,
+            }
+        }
+        if any {
+            self.take_off(now, 0);
+        }
+        any
+    }
+
+    fn emit(&mut self, now: Nanos) -> bool {
+        self.out.room = self.batch_count_max.min(self.pending_count_max - self.pending);
+        let next = self.call(|spout, out| spout.next(out));
+        let count = self.out.ids.len() as usize;
+        self.take_off(now, count);
+        match next {
+            Some(Ok(next)) => {
+                self.failures = 0;
+                match next {
+                    Next::Emitted => {}
+                    Next::Idle(pause) => self.idle_until = now.saturating_add(nanos(pause)),
+                    Next::Exhausted => self.exhausted = true,
+                }
+            }
+            Some(Err(failure)) => {
+                self.site.error(&format!("next: {failure}"));
+                self.failures = self.failures.saturating_add(1);
+                let wait = self.backoff.wait(self.failures, &mut self.rng);
+                self.idle_until = now.saturating_add(wait);
+            }
+            None => {}
+        }
+        count > 0 || self.exhausted
+    }
+
+    /// Sends what was emitted as one flight, of which `new` tuples were not out before.
+    fn take_off(&mut self, now: Nanos, new: usize) {
+        let ids = std::mem::take(&mut self.out.ids);
+        self.pending += new;
+        self.show();
+        if !ids.is_empty() {
+            let lot = Lot::of_spout(Arc::clone(&self.home), ids, now);
+            self.out.out.begin(lot.clone());
+            if let Err(failure) = self.out.out.end(now) {
+                let autopsy = self.site.autopsy(usize::MAX, 0, 0, &failure);
+                lot.fail_all(&autopsy);
+            }
+        } else if let Err(failure) = self.out.out.end(now) {
+            self.site.error(failure.reason());
+        }
+        self.site.emitted(self.out.out.take_emitted());
+    }
+
+    fn show(&self) {
+        self.site.own.pending.store(self.pending, Ordering::Release);
+        self.site.own.exhausted.store(self.exhausted, Ordering::Release);
+    }
+
+    fn may_emit(&mut self, now: Nanos, phase: Phase) -> bool {
+        let woken = self.waker.take();
+        if woken {
+            self.idle_until = 0;
+        }
+        phase == Phase::Running
+            && !self.exhausted
+            && self.pending < self.pending_count_max
+            && now >= self.idle_until
+    }
+
+    fn wait(&self, phase: Phase) -> Step {
+        let emits = phase == Phase::Running && !self.exhausted && self.pending < self.pending_count_max;
+        let idle = emits.then_some(self.idle_until);
+        Step::Wait([idle, self.retries.next_due()].into_iter().flatten().min())
+    }
+}
+
+impl<S: Spout> Task for SpoutTask<S> {
+    fn step(&mut self, phase: Phase) -> Step {
+        let now = self.site.clock.now();
+        if let Err(until) = self.life.revive(now, &self.site) {
+            return Step::Wait(Some(until));
+        }
+        let mut progress = self.hear(now);
+        if self.out.out.unpark(now) {
+            progress |= self.replay(now);
+            if self.may_emit(now, phase) {
+                progress |= self.emit(now);
+            }
+        } else if !progress {
+            return Step::Wait(Some(now.saturating_add(BLOCKED_WAIT)));
+        }
+        self.show();
+        if progress {
+            Step::Progress
+        } else {
+            self.wait(phase)
+        }
+    }
+
+    fn close(&mut self) {
+        let _closed = self.life.call(&self.site, S::close);
+        self.out.out.close();
+        self.site.close();
+    }
+}

@@ -1,0 +1,360 @@
+//! From the wiring to runnable tasks: routers, ports and queues, typed by the closures that the builder left behind.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::Topology;
+use super::input::Edges;
+use super::plan::ComponentKind;
+use super::wiring::{Build, Component, Wiring};
+use crate::clock::Clock;
+use crate::component::bolt::Bolt;
+use crate::component::context::{TaskContext, TaskWaker};
+use crate::component::deferred::DeferredBolt;
+use crate::component::iterator::Factory;
+use crate::component::sink::AsyncSink;
+use crate::config::Config;
+use crate::emitter::{AnyPort, Emitter};
+use crate::error::StartError;
+use crate::failure::Failure;
+use crate::flow::flight::unpoisoned;
+use crate::flow::inbox::Inbox;
+use crate::flow::wake::Wake;
+use crate::grouping::GroupingKind;
+use crate::metrics::books::Books;
+use crate::metrics::site::Site;
+use crate::rng::Rng;
+use crate::router::{Port, QueueSink, Router, Sink};
+use crate::task::Task;
+use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
+use crate::task::deferred::DeferredTask;
+use crate::task::sink::SinkTask;
+
+/// Makes the emitting task's side of an edge.
+type MakeRouter<T> = Box<dyn Fn(&Origin) -> Router<T>>;
+/// Makes the port of a side stream, whose type only its declaration knows.
+pub(crate) type MakePort = fn(&Assembly, &Origin, usize) -> Box<dyn AnyPort>;
+/// Makes the way from an emitting task to one of the consumer's tasks.
+pub(crate) type Lanes<T> = Arc<dyn Fn(&Origin, usize) -> Box<dyn Sink<T>> + Send + Sync>;
+
+/// The consumer's side of an edge.
+pub(crate) struct Connection<T> {
+    pub(crate) lanes: Lanes<T>,
+    pub(crate) tasks: usize,
+    /// The worker of each task.
+    pub(crate) local: Arc<[usize]>,
+    /// Each task runs inside the emitting task of the same number.
+    pub(crate) fused: bool,
+}
+
+/// An emitting task.
+pub(crate) struct Origin {
+    pub(crate) site: Arc<Site>,
+    pub(crate) worker: usize,
+    pub(crate) rng: Rng,
+}
+
+/// A task and where it runs.
+pub(crate) struct Placed {
+    pub(crate) worker: usize,
+    pub(crate) task: Box<dyn Task>,
+}
+
+pub(crate) struct Assembly {
+    pub(crate) limits: Config,
+    pub(crate) books: Arc<Books>,
+    pub(crate) wakes: Vec<Arc<Wake>>,
+    pub(crate) placed: Vec<Placed>,
+    wiring: Arc<Mutex<Wiring>>,
+    workers: Placement,
+    /// By component and stream: a `MakeRouter` of the stream's type for every consumer.
+    routers: HashMap<(usize, usize), Vec<Box<dyn Any>>>,
+    tokio: Option<tokio::runtime::Handle>,
+    seed: u64,
+}
+
+/// Which worker each task runs on.
+struct Placement {
+    worker_of: Vec<Arc<[usize]>>,
+    fused: Vec<bool>,
+}
+
+impl Placement {
+    fn new(components: &[Component], workers: usize, fusion: bool) -> Self {
+        let mut placement = Self {
+            worker_of: Vec::new(),
+            fused: Vec::new(),
+        };
+        let mut next = 0;
+        for component in components {
+            let producer = component.inputs.first().map(|input| input.from);
+            let fused = fusion && producer.is_some_and(|producer| fusible(component, &components[producer]));
+            let workers_of = match producer.filter(|_| fused) {
+                Some(producer) => Arc::clone(&placement.worker_of[producer]),
+                None => {
+                    let (tasks, executors, first) = (component.options.tasks, component.executors(), next);
+                    next = (next + executors) % workers;
+                    (0..tasks)
+                        .map(|task| (first + task * executors / tasks) % workers)
+                        .collect()
+                }
+            };
+            placement.worker_of.push(workers_of);
+            placement.fused.push(fused);
+        }
+        placement
+    }
+}
+
+/// A bolt that only ever gets tuples from one task, on the same thread, needs no queue.
+fn fusible(consumer: &Component, producer: &Component) -> bool {
+    consumer.kind == ComponentKind::Bolt
+        && consumer.options.tick_ms.is_none()
+        && consumer.options.tasks == producer.options.tasks
+        && consumer.options.executors.is_none()
+        && matches!(consumer.inputs.as_slice(), [input] if input.grouping == GroupingKind::LocalOrShuffle)
+}
+
+impl Assembly {
+    /// Builds and prepares every task, consumers before their producers.
+    pub(crate) fn of(
+        topology: &Topology,
+        limits: Config,
+        clock: Clock,
+        tokio: Option<tokio::runtime::Handle>,
+    ) -> Result<Self, StartError> {
+        limits.validate()?;
+        let wiring = Arc::clone(&topology.wiring);
+        let plan = unpoisoned(&wiring).plan()?;
+        let workers = limits.workers();
+        let placement = Placement::new(&unpoisoned(&wiring).components, workers, limits.fusion);
+        let builds: Vec<Build> = unpoisoned(&wiring)
+            .components
+            .iter()
+            .map(|c| Arc::clone(&c.build))
+            .collect();
+        let mut assembly = Self {
+            books: Arc::new(Books::new(plan, clock, limits.autopsies_count_max)),
+            wakes: (0..workers).map(|_| Arc::default()).collect(),
+            placed: Vec::new(),
+            wiring,
+            workers: placement,
+            routers: HashMap::new(),
+            tokio,
+            seed: limits.seed(),
+            limits,
+        };
+        for (component, build) in builds.iter().enumerate().rev() {
+            build(&mut assembly, component)?;
+        }
+        Ok(assembly)
+    }
+
+    pub(crate) fn tasks(&self, component: usize) -> usize {
+        self.workers.worker_of[component].len()
+    }
+
+    pub(crate) fn site(&self, component: usize, task: usize) -> Arc<Site> {
+        let wake = &self.wakes[self.workers.worker_of[component][task]];
+        Arc::new(Site::new(&self.books, component, task, Arc::clone(wake)))
+    }
+
+    pub(crate) fn context(&self, site: &Site) -> TaskContext {
+        TaskContext {
+            topology: self.books.plan.topology.as_str().into(),
+            component: site.name().into(),
+            task: site.task,
+            tasks: self.tasks(site.component),
+            restarts: 0,
+            clock: self.books.clock.clone(),
+            waker: TaskWaker::new(Arc::clone(&site.wake)),
+            tokio: self.tokio.clone(),
+        }
+    }
+
+    /// Chance of its own for each task, the same for the same seed.
+    pub(crate) fn rng(&self, site: &Site) -> Rng {
+        let mut rng = Rng::new(self.seed ^ ((site.component as u64) << 32) ^ site.task as u64);
+        Rng::new(rng.next_u64())
+    }
+
+    pub(crate) fn add(&mut self, component: usize, task: usize, runnable: Box<dyn Task>) {
+        let worker = self.workers.worker_of[component][task];
+        self.placed.push(Placed {
+            worker,
+            task: runnable,
+        });
+    }
+
+    pub(crate) fn register<T: 'static>(&mut self, component: usize, stream: usize, router: MakeRouter<T>) {
+        self.routers
+            .entry((component, stream))
+            .or_default()
+            .push(Box::new(router));
+    }
+
+    pub(crate) fn emitter<T: Send + 'static>(&self, site: &Arc<Site>) -> Emitter<T> {
+        let (component, worker) = (site.component, self.workers.worker_of[site.component][site.task]);
+        let origin = Origin {
+            site: Arc::clone(site),
+            worker,
+            rng: self.rng(site),
+        };
+        let sides: Vec<(&'static str, usize, MakePort)> = {
+            let wiring = unpoisoned(&self.wiring);
+            let slots = wiring.components[component].streams.iter().enumerate();
+            slots
+                .filter_map(|(stream, slot)| slot.side.as_ref().map(|side| (slot.name, stream, side.port)))
+                .collect()
+        };
+        let sides = sides
+            .into_iter()
+            .map(|(name, stream, port)| (name, port(self, &origin, stream)))
+            .collect();
+        Emitter::new(self.port(&origin, 0), sides, self.limits.batch_count_max)
+    }
+
+    pub(crate) fn side_port<T: Send + 'static>(&self, origin: &Origin, stream: usize) -> Box<dyn AnyPort> {
+        Box::new(self.port::<T>(origin, stream))
+    }
+
+    fn port<T: Send + 'static>(&self, origin: &Origin, stream: usize) -> Port<T> {
+        let slot = (origin.site.component, stream);
+        let makes = self.routers.get(&slot).map(Vec::as_slice).unwrap_or_default();
+        // The builder's handles are typed, so what is registered for a stream is of the stream's type.
+        let makes = makes
+            .iter()
+            .filter_map(|make| make.downcast_ref::<MakeRouter<T>>());
+        let clone = unpoisoned(&self.wiring).clone_of::<T>(slot.0, slot.1);
+        Port::new(makes.map(|make| make(origin)).collect(), clone)
+    }
+
+    fn first_edge(&self, component: usize) -> usize {
+        self.books.plan.components[..component]
+            .iter()
+            .map(|component| component.inputs.len())
+            .sum()
+    }
+
+    pub(crate) fn prepare_error(&self, site: &Site, failure: Failure) -> StartError {
+        StartError::Prepare {
+            component: site.name().to_owned(),
+            task: site.task,
+            failure,
+        }
+    }
+
+    fn inboxes<T: Send + 'static>(&mut self, component: usize, edges: &Edges<T>) -> Vec<Arc<Inbox<T>>> {
+        let worker_of = Arc::clone(&self.workers.worker_of[component]);
+        let inbox = |worker: &usize| {
+            Arc::new(Inbox::new(
+                self.limits.queue_batches_max,
+                Arc::clone(&self.wakes[*worker]),
+            ))
+        };
+        let inboxes: Arc<[Arc<Inbox<T>>]> = worker_of.iter().map(inbox).collect();
+        let first_edge = self.first_edge(component);
+        edges.connect(self, |_, place| {
+            let (inboxes, edge) = (Arc::clone(&inboxes), first_edge + place);
+            let lanes: Lanes<T> = Arc::new(move |origin, task| {
+                Box::new(QueueSink::new(
+                    Arc::clone(&inboxes[task]),
+                    edge,
+                    Arc::clone(&origin.site),
+                ))
+            });
+            Connection {
+                lanes,
+                tasks: worker_of.len(),
+                local: Arc::clone(&worker_of),
+                fused: false,
+            }
+        });
+        inboxes.to_vec()
+    }
+
+    pub(crate) fn bolts<B: Bolt>(
+        &mut self,
+        component: usize,
+        edges: &Edges<B::In>,
+        make: &Factory<B>,
+    ) -> Result<(), StartError> {
+        let mut cores = Vec::new();
+        for task in 0..self.tasks(component) {
+            let site = self.site(component, task);
+            let (out, context) = (self.emitter(&site), self.context(&site));
+            let core = BoltCore::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits);
+            cores.push(core.map_err(|failure| self.prepare_error(&site, failure))?);
+        }
+        if self.workers.fused[component] {
+            self.fuse(component, edges, cores);
+            return Ok(());
+        }
+        let tick_ms = self.books.plan.components[component].tick_ms;
+        for (task, (core, inbox)) in cores.into_iter().zip(self.inboxes(component, edges)).enumerate() {
+            self.add(component, task, Box::new(BoltTask::new(core, inbox, tick_ms)));
+        }
+        Ok(())
+    }
+
+    fn fuse<B: Bolt>(&mut self, component: usize, edges: &Edges<B::In>, cores: Vec<BoltCore<B>>) {
+        let cores: Mutex<Vec<_>> = Mutex::new(cores.into_iter().map(Some).collect());
+        let (cores, edge) = (Arc::new(cores), self.first_edge(component));
+        let local = Arc::clone(&self.workers.worker_of[component]);
+        edges.connect(self, |_, _| {
+            let cores = Arc::clone(&cores);
+            let lanes: Lanes<B::In> = Arc::new(move |origin, task| {
+                let core = unpoisoned(&cores)[task].take();
+                // One edge, and each of its producers takes the bolt of its own number, once.
+                Box::new(FusedSink::new(core, edge, Arc::clone(&origin.site)))
+            });
+            Connection {
+                lanes,
+                tasks: local.len(),
+                local: Arc::clone(&local),
+                fused: true,
+            }
+        });
+    }
+
+    pub(crate) fn deferred<B: DeferredBolt>(
+        &mut self,
+        component: usize,
+        edges: &Edges<B::In>,
+        make: &Factory<B>,
+    ) -> Result<(), StartError> {
+        let tick_ms = self.books.plan.components[component].tick_ms;
+        for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
+            let site = self.site(component, task);
+            let (out, context) = (self.emitter(&site).derived(), self.context(&site));
+            let bolt = DeferredTask::new(
+                Arc::clone(make),
+                out,
+                context,
+                Arc::clone(&site),
+                inbox,
+                tick_ms,
+                &self.limits,
+            );
+            let bolt = bolt.map_err(|failure| self.prepare_error(&site, failure))?;
+            self.add(component, task, Box::new(bolt));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn sinks<S: AsyncSink>(
+        &mut self,
+        component: usize,
+        edges: &Edges<S::In>,
+        make: &Factory<S>,
+    ) -> Result<(), StartError> {
+        for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
+            let site = self.site(component, task);
+            let sink = SinkTask::new(make, &self.context(&site), Arc::clone(&site), inbox);
+            let sink = sink.map_err(|failure| self.prepare_error(&site, failure))?;
+            self.add(component, task, Box::new(sink));
+        }
+        Ok(())
+    }
+}
