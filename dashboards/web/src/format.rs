@@ -22,12 +22,21 @@ pub(crate) fn eur(amount: Decimal) -> String {
 
 /// A price, with as many decimals as make a difference: `61 234.50`, `0.0512`.
 pub(crate) fn price(amount: Decimal) -> String {
-    if amount.abs() < Decimal::ONE { places(amount, 4) } else { eur(amount) }
+    if amount.abs() < Decimal::ONE {
+        places(amount, 4)
+    } else {
+        eur(amount)
+    }
 }
 
-/// `€ 61 234.50` with the unit where it is wanted.
-pub(crate) fn with_euro(number: &str) -> String {
-    format!("€{THIN}{number}")
+/// Without cents where they say nothing: `1 234 567`, `9 999.50`.
+pub(crate) fn eur_round(amount: Decimal) -> String {
+    const CENTS_MATTER_BELOW: i64 = 10_000;
+    if amount.abs() < Decimal::from(CENTS_MATTER_BELOW) {
+        eur(amount)
+    } else {
+        places(amount, 0)
+    }
 }
 
 /// All eight decimals: `1 234.00000001`.
@@ -40,16 +49,30 @@ pub(crate) fn btc(sat: u64) -> String {
     places(bitcoin(sat), 2)
 }
 
+/// Four decimals, for single amounts: `1 234.5679`.
+pub(crate) fn btc_fine(sat: u64) -> String {
+    places(bitcoin(sat), 4)
+}
+
 pub(crate) fn bitcoin(sat: u64) -> Decimal {
     Decimal::from_i128_with_scale(i128::from(sat), BTC_PLACES)
 }
 
 /// Three significant digits and a suffix, for axes and tiles: `1.23 M`.
 pub(crate) fn short(amount: Decimal) -> String {
-    let steps: [(i64, &str); 4] = [(1_000_000_000_000, "T"), (1_000_000_000, "bn"), (1_000_000, "M"), (10_000, "k")];
+    let steps: [(i64, &str); 4] = [
+        (1_000_000_000_000, "T"),
+        (1_000_000_000, "bn"),
+        (1_000_000, "M"),
+        (10_000, "k"),
+    ];
     for (from, suffix) in steps {
         if amount.abs() >= Decimal::from(from) {
-            let unit = if suffix == "k" { Decimal::ONE_THOUSAND } else { Decimal::from(from) };
+            let unit = if suffix == "k" {
+                Decimal::ONE_THOUSAND
+            } else {
+                Decimal::from(from)
+            };
             return format!("{}{THIN}{suffix}", significant(amount / unit));
         }
     }
@@ -64,7 +87,9 @@ fn significant(amount: Decimal) -> String {
         () if whole >= Decimal::ONE => 2,
         () => 4,
     };
-    let rounded = amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero).normalize();
+    let rounded = amount
+        .round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
+        .normalize();
     grouped(&rounded.to_string())
 }
 
@@ -77,7 +102,11 @@ pub(crate) fn change_percent(from: Decimal, to: Decimal) -> Option<String> {
 /// `+1 234.50`, `−0.10`
 pub(crate) fn signed(amount: Decimal) -> String {
     let text = places(amount, 2);
-    if amount > Decimal::ZERO { format!("+{text}") } else { text }
+    if amount > Decimal::ZERO {
+        format!("+{text}")
+    } else {
+        text
+    }
 }
 
 /// `12.3 %` of a share from 0 to 1.
@@ -88,7 +117,11 @@ pub(crate) fn percent(share: f64) -> String {
 /// A part of a whole, from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "a share is shown with three digits")]
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
 }
 
 /// Microseconds in the unit that suits them: `850 µs`, `1.25 ms`, `2.50 s`.
@@ -146,7 +179,9 @@ fn places(amount: Decimal, decimals: u32) -> String {
 
 /// Separates the thousands of a plain decimal number, and writes a real minus sign.
 fn grouped(number: &str) -> String {
-    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
+    let (sign, digits) = number
+        .strip_prefix('-')
+        .map_or(("", number), |digits| ("-", digits));
     let whole = digits.find('.').unwrap_or(digits.len());
     let mut text = String::with_capacity(number.len() + 8);
     if !sign.is_empty() && digits.bytes().any(|digit| matches!(digit, b'1'..=b'9')) {
@@ -187,6 +222,9 @@ mod tests {
             (price(decimal("0.05123")), "0.0512"),
             (btc_exact(1), "0.00000001"),
             (btc_exact(2_100_000_000_000_000), "21 000 000.00000000"),
+            (eur_round(decimal("9999.5")), "9 999.50"),
+            (eur_round(decimal("12345678.5")), "12 345 679"),
+            (btc_fine(123_456_789_012), "1 234.5679"),
             (btc(123_456_789_012), "1 234.57"),
             (short(decimal("999")), "999"),
             (short(decimal("1234")), "1 234"),
@@ -223,7 +261,7 @@ mod tests {
         #[test]
         fn grouping_loses_no_digit(sat in any::<u64>()) {
             let digits: String = btc_exact(sat).chars().filter(char::is_ascii_digit).collect();
-            prop_assert_eq!(digits.trim_start_matches('0'), sat.to_string().trim_start_matches('0'));
+            prop_assert_eq!(digits.parse::<u64>(), Ok(sat));
         }
 
         #[test]

@@ -20,8 +20,14 @@ const HEADERS: [(header::HeaderName, &str); 6] = [
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_FRAME_OPTIONS, "DENY"),
-    (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-    (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (
+        header::HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+    (
+        header::HeaderName::from_static("cross-origin-opener-policy"),
+        "same-origin",
+    ),
 ];
 
 /// Refuses requests that no honest browser sends, and adds the security headers to every answer.
@@ -34,7 +40,9 @@ pub(crate) async fn guard(State(hub): State<Arc<Hub>>, request: Request, next: N
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers
+        .entry(header::CACHE_CONTROL)
+        .or_insert(HeaderValue::from_static("no-store"));
     response
 }
 
@@ -47,7 +55,8 @@ fn refusal(hub: &Hub, request: &Request) -> Option<(StatusCode, String)> {
     }
     let host = host(request.headers()).or_else(|| request.uri().host());
     if !host.is_some_and(|host| is_answered(host, &hub.options().hosts_allowed)) {
-        let why = "this page answers to localhost, an IP address or a name in hosts_allowed; use one of them\n";
+        let why =
+            "this page answers to localhost, an IP address or a name in hosts_allowed; use one of them\n";
         return Some((StatusCode::MISDIRECTED_REQUEST, why.to_owned()));
     }
     None
@@ -63,7 +72,10 @@ fn is_answered(host: &str, allowed: &[String]) -> bool {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let address = name
+        .strip_prefix('[')
+        .and_then(|name| name.strip_suffix(']'))
+        .unwrap_or(name);
     address.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || allowed.iter().any(|allowed| name.eq_ignore_ascii_case(allowed))
@@ -76,12 +88,26 @@ mod tests {
     #[test]
     fn hosts() {
         let allowed = ["dash.example".to_owned()];
-        for host in
-            ["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:80", "[::1]:8080", "10.0.0.7", "dash.example:1"]
-        {
+        for host in [
+            "localhost",
+            "LOCALHOST:8080",
+            "127.0.0.1",
+            "127.0.0.1:80",
+            "[::1]:8080",
+            "10.0.0.7",
+            "dash.example:1",
+        ] {
             assert!(is_answered(host, &allowed), "{host}");
         }
-        for host in ["", ":8080", "evil.example", "localhost.evil.example", "127.0.0.1.nip.example:80", "[::1", "dash"] {
+        for host in [
+            "",
+            ":8080",
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.nip.example:80",
+            "[::1",
+            "dash",
+        ] {
             assert!(!is_answered(host, &allowed), "{host}");
         }
     }

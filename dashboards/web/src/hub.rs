@@ -163,14 +163,22 @@ impl Hub {
             renderings.clear();
         }
         let fragments = Arc::default();
-        renderings.insert(view, Rendering { data, fragments: Arc::clone(&fragments) });
+        renderings.insert(
+            view,
+            Rendering {
+                data,
+                fragments: Arc::clone(&fragments),
+            },
+        );
         fragments
     }
 }
 
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Hub")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 

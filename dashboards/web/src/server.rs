@@ -59,7 +59,10 @@ pub async fn serve(
     hub.close();
     drop(closing);
     let finish = async { while connections.join_next().await.is_some() {} };
-    if timeout(Duration::from_millis(options.shutdown_ms_max), finish).await.is_err() {
+    if timeout(Duration::from_millis(options.shutdown_ms_max), finish)
+        .await
+        .is_err()
+    {
         tracing::debug!("connections were still open at the end of the page's shutdown time");
     }
     Ok(())
@@ -75,7 +78,9 @@ async fn accept(
     let places = Arc::new(Semaphore::new(options.connections_max));
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+            return;
+        };
         match listener.accept().await {
             Ok((stream, _)) => {
                 let answer = answer(stream, router.clone(), options, closed.clone());

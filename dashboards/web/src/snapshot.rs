@@ -90,7 +90,9 @@ pub(crate) struct Totals {
 impl Snapshot {
     /// Understands the engine's snapshot; what cannot be understood is as good as absent.
     pub(crate) fn from_value(value: &Value) -> Option<Self> {
-        Self::deserialize(value).inspect_err(|error| tracing::debug!(%error, "the snapshot is not understood")).ok()
+        Self::deserialize(value)
+            .inspect_err(|error| tracing::debug!(%error, "the snapshot is not understood"))
+            .ok()
     }
 
     /// Of the spouts: what came in, and what became of it.
@@ -114,7 +116,13 @@ pub(crate) fn flattened(value: &Value) -> BTreeMap<String, String> {
 }
 
 fn flatten(value: &Value, name: String, depth: u8, flat: &mut BTreeMap<String, String>) {
-    let inner = |key: &str| if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") };
+    let inner = |key: &str| {
+        if name.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{name}.{key}")
+        }
+    };
     match value {
         Value::Object(fields) if depth > 0 => {
             for (key, value) in fields {
@@ -146,14 +154,20 @@ mod tests {
         ]});
         let snapshot = Snapshot::from_value(&value).unwrap();
         let totals = snapshot.totals();
-        assert_eq!((totals.emitted, totals.acked, totals.failed, totals.pending), (7, 5, 1, 1));
+        assert_eq!(
+            (totals.emitted, totals.acked, totals.failed, totals.pending),
+            (7, 5, 1, 1)
+        );
         assert!(Snapshot::from_value(&json!(3)).is_none());
     }
 
     #[test]
     fn producers_are_flattened() {
         let flat = flattened(&json!({"bpi": {"source": "kraken", "polls": 3, "gap": null}, "x": [true]}));
-        let shown: Vec<String> = flat.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let shown: Vec<String> = flat
+            .into_iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         assert_eq!(shown, ["bpi.polls=3", "bpi.source=kraken", "x.0=true"]);
     }
 }

@@ -32,7 +32,8 @@ impl TimeAxis {
         }
     }
 
-    pub(crate) fn from(&self) -> DateTime<Utc> {
+    #[cfg(test)]
+    pub(super) fn from(&self) -> DateTime<Utc> {
         self.from
     }
 
@@ -48,7 +49,18 @@ impl TimeAxis {
     pub(super) fn labels(&self) -> Vec<(i64, String)> {
         let (first, end) = self.ends();
         let length = end - first;
-        let steps = [HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY];
+        let steps = [
+            HOUR,
+            2 * HOUR,
+            3 * HOUR,
+            6 * HOUR,
+            12 * HOUR,
+            DAY,
+            2 * DAY,
+            7 * DAY,
+            14 * DAY,
+            30 * DAY,
+        ];
         let fits = |step: &i64| length / step <= LABELS_MAX;
         let year = 365 * DAY;
         let long = || (length / (LABELS_MAX * 30 * DAY) + 1) * 30 * DAY;
@@ -63,7 +75,11 @@ impl TimeAxis {
         let mut at = first.div_euclid(step) * step;
         while at <= end - margin {
             if let Some(time) = DateTime::from_timestamp(at, 0).filter(|_| at >= first + margin) {
-                let format = if step < DAY && at.rem_euclid(DAY) == 0 { "%-d %b" } else { format };
+                let format = if step < DAY && at.rem_euclid(DAY) == 0 {
+                    "%-d %b"
+                } else {
+                    format
+                };
                 labels.push((at, time.format(format).to_string()));
             }
             at += step;
@@ -74,26 +90,30 @@ impl TimeAxis {
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
 
     #[test]
     fn labels_are_round_and_few() {
         let until: DateTime<Utc> = "2024-10-19T14:25:00Z".parse().unwrap();
-        let cases = [
-            (6, "09:00 10:00 11:00 12:00 13:00 14:00"),
-            (24, "18:00 19 Oct 06:00 12:00"),
-            (48, "18 Oct 12:00 19 Oct 12:00"),
-            (7 * 24, "14 Oct 16 Oct 18 Oct"),
-            (30 * 24, "26 Sep 3 Oct 10 Oct 17 Oct"),
-            (3 * 365 * 24, ""),
-        ];
-        for (hours, expected) in cases {
-            let axis = TimeAxis::new(until - TimeDelta::hours(hours), until, TimeDelta::hours(1));
+        let labels = |hours| {
+            let axis = TimeAxis::new(until - TimeDelta::hours(hours), until, TimeDelta::minutes(1));
             let labels: Vec<String> = axis.labels().into_iter().map(|(_, label)| label).collect();
-            assert!(labels.len() <= 7, "{labels:?}");
-            if !expected.is_empty() {
-                assert_eq!(labels.join(" "), expected);
-            }
-        }
+            format!("{hours} hours: {}\n", labels.join(" | "))
+        };
+        let all: String = [6, 24, 48, 7 * 24, 30 * 24, 365 * 24, 15 * 365 * 24]
+            .map(labels)
+            .concat();
+        expect![[r#"
+            6 hours: 09:00 | 10:00 | 11:00 | 12:00 | 13:00 | 14:00
+            24 hours: 18:00 | 19 Oct | 06:00 | 12:00
+            48 hours: 18 Oct | 12:00 | 19 Oct | 12:00
+            168 hours: 14 Oct | 16 Oct | 18 Oct
+            720 hours: 26 Sep | 3 Oct | 10 Oct | 17 Oct
+            8760 hours: 19 Dec | 18 Mar | 16 Jun | 14 Sep
+            131400 hours: Sep 2010 | Apr 2013 | Nov 2015 | May 2018 | Dec 2020 | Jun 2023
+        "#]]
+        .assert_eq(&all);
     }
 }

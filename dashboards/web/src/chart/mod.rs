@@ -78,25 +78,58 @@ mod tests {
         let values = [(0, 5.0, 3.0), (2, 10.0, 4.0)];
         let values: Vec<BarValue> = values
             .into_iter()
-            .map(|(hour, whole, part)| BarValue { start: axis().from() + TimeDelta::hours(hour), whole, part })
+            .map(|(hour, whole, part)| BarValue {
+                start: axis().from() + TimeDelta::hours(hour),
+                whole,
+                part,
+            })
             .collect();
         let chart = bars(&axis(), &values, 100, "two <bars>");
         let shown = chart.svg.into_string().replace("><", ">\n<");
-        expect![[]].assert_eq(&shown);
+        expect![[r#"
+            <svg class="chart" width="100%" height="100" role="img" aria-label="two &lt;bars&gt;">
+            <svg viewBox="0 0 10000 1000" preserveAspectRatio="none" width="100%" height="100%">
+            <path class="pen-grid" d="M0 739L9999 739M0 462L9999 462M0 185L9999 185">
+            </path>
+            <path class="pen-whole" d="M274 462h1950v277h-1950zM5274 185h1950v554h-1950z">
+            </path>
+            <path class="pen-part" d="M274 573h1950v166h-1950zM5274 518h1950v221h-1950z">
+            </path>
+            </svg>
+            <text x="0.00%" y="77" dx="-9" text-anchor="end">0</text>
+            <text x="0.00%" y="50" dx="-9" text-anchor="end">5</text>
+            <text x="0.00%" y="22" dx="-9" text-anchor="end">10</text>
+            <text x="24.99%" y="91" text-anchor="middle">01:00</text>
+            <text x="49.99%" y="91" text-anchor="middle">02:00</text>
+            <text x="74.99%" y="91" text-anchor="middle">03:00</text>
+            </svg>"#]]
+        .assert_eq(&shown);
         let places: Vec<String> = chart.places.into_iter().map(Place::attribute).collect();
-        expect![[]].assert_eq(&places.join(", "));
+        expect!["12.49 46, 62.49 18"].assert_eq(&places.join(", "));
     }
 
     #[test]
     fn strange_series_are_drawn_without_panic() {
         let from = axis().from();
-        let series: [&[f64]; 6] =
-            [&[], &[1.0], &[5.0, 5.0], &[0.0, 0.0], &[f64::MAX, 0.0], &[f64::NAN, f64::INFINITY, 2.0]];
+        let series: [&[f64]; 6] = [
+            &[],
+            &[1.0],
+            &[5.0, 5.0],
+            &[0.0, 0.0],
+            &[f64::MAX, 0.0],
+            &[f64::NAN, f64::INFINITY, 2.0],
+        ];
         for values in series {
             let points: Vec<_> = values.iter().map(|value| (from, *value)).collect();
             assert!(!line(&axis(), &points, 100, "x").svg.into_string().contains("NaN"));
-            let values: Vec<_> =
-                values.iter().map(|value| BarValue { start: from, whole: *value, part: 0.0 }).collect();
+            let values: Vec<_> = values
+                .iter()
+                .map(|value| BarValue {
+                    start: from,
+                    whole: *value,
+                    part: 0.0,
+                })
+                .collect();
             assert!(!bars(&axis(), &values, 100, "x").svg.into_string().contains("NaN"));
         }
     }

@@ -16,6 +16,9 @@ pub(super) const WIDTH: u32 = 10_000;
 /// Units in one pixel of height.
 pub(super) const PIXEL: u32 = 10;
 
+/// Between the plot and the labels on its left.
+const LABEL_GAP_PX: i32 = 9;
+
 /// What is drawn, from the back to the front. The stylesheet knows the colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Pen {
@@ -28,7 +31,14 @@ pub(super) enum Pen {
 }
 
 impl Pen {
-    const EVERY: [Self; 6] = [Self::Grid, Self::Area, Self::Whole, Self::Part, Self::Line, Self::Text];
+    const EVERY: [Self; 6] = [
+        Self::Grid,
+        Self::Area,
+        Self::Whole,
+        Self::Part,
+        Self::Line,
+        Self::Text,
+    ];
 
     /// The colour that stands for it on the way through `plotters`.
     pub(super) fn color(self) -> RGBColor {
@@ -36,7 +46,10 @@ impl Pen {
     }
 
     fn of(color: BackendColor) -> Self {
-        Self::EVERY.get(usize::from(color.rgb.2)).copied().unwrap_or(Self::Text)
+        Self::EVERY
+            .get(usize::from(color.rgb.2))
+            .copied()
+            .unwrap_or(Self::Text)
     }
 
     fn class(self) -> &'static str {
@@ -57,6 +70,8 @@ struct Label {
     text: String,
     place: Place,
     anchor: &'static str,
+    /// Pixels from the anchor, where the text stands beside the surface.
+    gap_px: Option<i32>,
 }
 
 /// What has been drawn: one path a pen, and the texts.
@@ -75,7 +90,7 @@ impl Render for Ink {
             }
             @for label in &self.labels {
                 text x={ (label.place.x / 100) "." (format!("{:02}", label.place.x % 100)) "%" }
-                    y=(label.place.y) text-anchor=(label.anchor) { (label.text) }
+                    y=(label.place.y) dx=[label.gap_px] text-anchor=(label.anchor) { (label.text) }
             }
         }
     }
@@ -148,11 +163,18 @@ impl DrawingBackend for Surface<'_> {
         _fill: bool,
     ) -> Drawn {
         let (width, height) = (right - left, bottom - top);
-        append(self.path(Pen::of(style.color())), format_args!("M{left} {top}h{width}v{height}h-{width}z"));
+        append(
+            self.path(Pen::of(style.color())),
+            format_args!("M{left} {top}h{width}v{height}h-{width}z"),
+        );
         Ok(())
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
         // `plotters` outlines areas in a transparent colour.
         if style.color().alpha > 0.0 {
             self.trace(Pen::of(style.color()), path, "");
@@ -160,19 +182,31 @@ impl DrawingBackend for Surface<'_> {
         Ok(())
     }
 
-    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, points: I, style: &S) -> Drawn {
+    fn fill_polygon<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        points: I,
+        style: &S,
+    ) -> Drawn {
         self.trace(Pen::of(style.color()), points, "z");
         Ok(())
     }
 
     fn draw_text<S: BackendTextStyle>(&mut self, text: &str, style: &S, (x, y): BackendCoord) -> Drawn {
-        let anchor = match style.anchor().h_pos {
-            HPos::Left => "start",
-            HPos::Center => "middle",
-            HPos::Right => "end",
+        let (anchor, gap_px) = match style.anchor().h_pos {
+            HPos::Left => ("start", None),
+            HPos::Center => ("middle", None),
+            HPos::Right => ("end", Some(-LABEL_GAP_PX)),
         };
-        let place = Place { x, y: y / PIXEL.cast_signed() };
-        self.ink.labels.push(Label { text: text.to_owned(), place, anchor });
+        let place = Place {
+            x,
+            y: y / PIXEL.cast_signed(),
+        };
+        self.ink.labels.push(Label {
+            text: text.to_owned(),
+            place,
+            anchor,
+            gap_px,
+        });
         Ok(())
     }
 }

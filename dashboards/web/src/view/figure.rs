@@ -22,12 +22,15 @@ pub(super) fn figure(id: &str, chart: &Chart, columns: &[&str], rows: &[Row]) ->
 
 /// What the pointer and the arrow keys move over.
 pub(super) fn stage(chart: &Chart, id: &str) -> Markup {
+    let last = chart.places.len();
     html! {
         div.stage id={ (id) "-stage" } {
             (chart.svg)
             div.cursor hidden {}
             div.dot hidden {}
-            output.tip hidden {}
+            div.tip hidden aria-hidden="true" {}
+            div.reader.scripted id={ (id) "-reader" } tabindex="0" role="slider" aria-label="Read single values"
+                aria-valuemin="1" aria-valuemax=(last) aria-valuenow=(last) aria-valuetext="newest" {}
         }
     }
 }

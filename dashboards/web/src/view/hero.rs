@@ -38,8 +38,8 @@ fn current(market: &Market, latest: &Value) -> Markup {
             "Last update "
             time #updated datetime=(format::machine(latest.at)) { (format::second(latest.at)) }
             span.age data-since=(format::machine(latest.at)) {}
-            @if !latest.source.is_empty() { " from " span.source { (latest.source) } }
         }
+        @if !latest.source.is_empty() { p.faint { "Source " span.source { (latest.source) } } }
     }
 }
 
@@ -55,7 +55,7 @@ fn change(market: &Market, from: Decimal, to: Decimal) -> Markup {
                 span aria-hidden="true" { (arrow) } " "
                 (format::change_percent(from, to).unwrap_or_default())
             }
-            " " span.figures { "€\u{202f}" (format::signed(to - from)) }
+            " " span.figures { (format::signed(to - from)) " EUR" }
             " over " (market.view.span.words())
         }
         @if let Some((low, high)) = market.extremes() {
@@ -81,7 +81,7 @@ fn tiles(market: &Market) -> Markup {
             }))
             (tile(&format!("Largest transaction, {span}"), market.largest().is_none(), html! {
                 (format::short(format::bitcoin(total.max_tx_sat))) " " small { "BTC" }
-            }, html! { @if let Some(hour) = market.largest() { (format::minute(hour.at)) " h" } }))
+            }, html! { @if let Some(hour) = market.largest() { "in the hour from " (format::minute(hour.at)) } }))
             (top_miner(market.day.as_ref()))
         }
     }
@@ -105,8 +105,8 @@ fn tile(name: &str, is_empty: bool, value: Markup, note: Markup) -> Markup {
     html! {
         div.tile {
             dt { (name) }
-            @if is_empty { dd.value.faint { "\u{2014}" } dd.note { "not read yet" } }
-            @else { dd.value { (value) } dd.note { (note) } }
+            @if is_empty { dd.value.faint { "\u{2014}" } dd.more { "not read yet" } }
+            @else { dd.value { (value) } dd.more { (note) } }
         }
     }
 }

@@ -42,10 +42,21 @@ fn drawn(market: &Market) -> Markup {
     };
     let values: Vec<BarValue> = bars
         .iter()
-        .map(|bar| BarValue { start: bar.start, whole: 0.0, part: value(bar).to_f64().unwrap_or_default() })
-        .map(|bar| BarValue { whole: bar.part, ..bar })
+        .map(|bar| BarValue {
+            start: bar.start,
+            whole: 0.0,
+            part: value(bar).to_f64().unwrap_or_default(),
+        })
+        .map(|bar| BarValue {
+            whole: bar.part,
+            ..bar
+        })
         .collect();
-    let summary = format!("Largest transaction {} in {}. The arrow keys read single bars.", per(market), unit.label());
+    let summary = format!(
+        "Largest transaction {} in {}. The arrow keys read single bars.",
+        per(market),
+        unit.label()
+    );
     let chart = chart::bars(&axis(market), &values, HEIGHT_PX, &summary);
     let rows: Vec<Row> = bars.iter().map(row).collect();
     html! {
@@ -59,8 +70,8 @@ fn drawn(market: &Market) -> Markup {
 fn row(bar: &Bar) -> Row {
     vec![
         html! { (format::minute(bar.start)) },
-        html! { span title=(format::btc_exact(bar.max_tx_sat)) { (format::btc(bar.max_tx_sat)) } },
-        html! { @match bar.max_tx_eur { Some(eur) => (format::eur(eur)), None => span.faint { "no price" } } },
+        html! { span title=(format::btc_exact(bar.max_tx_sat)) { (format::btc_fine(bar.max_tx_sat)) } },
+        html! { @match bar.max_tx_eur { Some(eur) => span title=(format::eur(eur)) { (format::eur_round(eur)) }, None => span.faint { "no price" } } },
         html! {
             code title=(bar.max_tx_hash) { (format::hash(&bar.max_tx_hash)) }
             button.copy.scripted type="button" data-copy=(bar.max_tx_hash)

@@ -74,7 +74,11 @@ fn called(period: Period) -> String {
 fn table(kind: &str, ranking: &Ranking) -> Markup {
     let (shown, others) = ranking.miners.split_at(ranking.miners.len().min(MINERS_MAX));
     let total = ranking.reward_sat();
-    let priced = ranking.miners.iter().all(|miner| miner.priced_share >= 1.0 || miner.reward_sat == 0);
+    let most = shown.first().map_or(0, |miner| miner.reward_sat);
+    let priced = ranking
+        .miners
+        .iter()
+        .all(|miner| miner.priced_share >= 1.0 || miner.reward_sat == 0);
     html! {
         div.scroll tabindex="0" role="region" aria-labelledby={ (kind) "-title" } {
             table.ranking {
@@ -88,8 +92,8 @@ fn table(kind: &str, ranking: &Ranking) -> Markup {
                     }
                 }
                 tbody {
-                    @for miner in shown { (row(miner, total)) }
-                    @if !others.is_empty() { (row(&summed(others), total)) }
+                    @for miner in shown { (row(miner, total, most)) }
+                    @if !others.is_empty() { (row(&summed(others), total, most)) }
                 }
             }
         }
@@ -110,18 +114,20 @@ fn summed(others: &[Miner]) -> Miner {
     }
 }
 
-fn row(miner: &Miner, total_sat: u64) -> Markup {
+/// `most_sat` is what the longest bar stands for.
+fn row(miner: &Miner, total_sat: u64, most_sat: u64) -> Markup {
     let share = format::share(miner.reward_sat, total_sat);
+    let length = format::share(miner.reward_sat.min(most_sat), most_sat);
     html! {
         tr {
             th scope="row" { span.name title=(miner.miner) { (miner.miner) } }
             td { (format::count(miner.blocks)) }
-            td { span title=(format::btc_exact(miner.reward_sat)) { (format::btc(miner.reward_sat)) } }
-            td { (format::eur(miner.reward_eur)) }
+            td { span title=(format::btc_exact(miner.reward_sat)) { (format::btc_fine(miner.reward_sat)) } }
+            td { span title=(format::eur(miner.reward_eur)) { (format::eur_round(miner.reward_eur)) } }
             td.share {
                 svg width="100%" height="6" aria-hidden="true" {
                     rect.track width="100%" height="6" rx="3" {}
-                    rect.fill width={ (format!("{:.1}", share * 100.0)) "%" } height="6" rx="3" {}
+                    rect.fill width={ (format!("{:.1}", length * 100.0)) "%" } height="6" rx="3" {}
                 }
                 span { (format::percent(share)) }
             }

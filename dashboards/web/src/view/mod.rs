@@ -78,5 +78,5 @@ pub(crate) fn topology_body(fragments: &Fragments) -> Markup {
 }
 
 fn part(fragments: &Fragments, name: &str, class: &str) -> Markup {
-    html! { div id=(name) class={ "part " (class) } { (fragments.html(name)) } }
+    html! { div id=(name) class={ "fragment " (class) } { (fragments.html(name)) } }
 }

@@ -125,7 +125,7 @@ fn closing() -> Markup {
     html! {
         footer {
             p {
-                "All times and days are UTC. Volume counts each transaction's outputs once; "
+                "All times and days are UTC. Volume counts each transaction\u{2019}s outputs once; "
                 "\u{201c}without change\u{201d} leaves out what returns to the sender\u{2019}s own addresses. "
                 "A block\u{2019}s reward is its subsidy and fees."
             }

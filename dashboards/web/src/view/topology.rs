@@ -17,9 +17,15 @@ pub(super) fn add(fragments: &mut Fragments, status: &Status) {
     let known = snapshot.clone().unwrap_or_default();
     fragments.add("summary", summary(snapshot.as_ref()));
     fragments.add("graph", section("graph", "Flow", graph(&known)));
-    fragments.add("components", section("components", "Components", components(&known.components)));
+    fragments.add(
+        "components",
+        section("components", "Components", components(&known.components)),
+    );
     fragments.add("edges", section("edges", "Edges", edges(&known.edges)));
-    fragments.add("failures", section("failures", "Recent autopsies", failures(&known.failures)));
+    fragments.add(
+        "failures",
+        section("failures", "Recent autopsies", failures(&known.failures)),
+    );
     fragments.add("producer", producer(status.producer.as_ref()));
 }
 
@@ -60,7 +66,7 @@ fn summary(snapshot: Option<&Snapshot>) -> Markup {
 
 fn tile(name: &str, number: u64, note: &str) -> Markup {
     html! {
-        div.tile { dt { (name) } dd.value { (format::count(number)) } dd.note { (note) } }
+        div.tile { dt { (name) } dd.value { (format::count(number)) } dd.more { (note) } }
     }
 }
 
@@ -80,7 +86,8 @@ fn graph(snapshot: &Snapshot) -> Markup {
 
 fn components(components: &[Component]) -> Markup {
     let columns = [
-        "Name", "Kind", "Tasks", "Executed", "Emitted", "Acked", "Failed", "Pending", "Queued", "p50", "p99", "Restarts",
+        "Name", "<Kind", "Tasks", "Executed", "Emitted", "Acked", "Failed", "Pending", "Queued", "p50",
+        "p99", "Restarts",
     ];
     wide_table("components", &columns, components.iter().map(component).collect())
 }
@@ -99,7 +106,7 @@ fn component(component: &Component) -> Markup {
             }
             td.word { (component.kind) }
             td { (component.tasks) }
-            td { (format::count(component.executed)) }
+            td { @if component.is_spout() { "\u{2014}" } @else { (format::count(component.executed)) } }
             td { (format::count(component.emitted)) }
             td { (format::count(component.acked)) }
             (failed(component.failed))
@@ -113,7 +120,16 @@ fn component(component: &Component) -> Markup {
 }
 
 fn edges(edges: &[Edge]) -> Markup {
-    let columns = ["From", "To", "Stream", "Grouping", "Emitted", "Acked", "Failed", "Pending"];
+    let columns = [
+        "From",
+        "<To",
+        "<Stream",
+        "<Grouping",
+        "Emitted",
+        "Acked",
+        "Failed",
+        "Pending",
+    ];
     wide_table("edges", &columns, edges.iter().map(edge).collect())
 }
 
@@ -136,8 +152,22 @@ fn failures(failures: &[Failure]) -> Markup {
     if failures.is_empty() {
         return html! { p.faint { "No tuple has failed. Each one that does is listed here with where, when and why." } };
     }
-    let columns = ["Component", "Edge", "Task", "Spout", "Attempt", "Queued", "Executed", "Then", "Reason"];
-    wide_table("failures", &columns, failures.iter().rev().take(FAILURES_MAX).map(failure).collect())
+    let columns = [
+        "Component",
+        "<Edge",
+        "Task",
+        "<Spout",
+        "Attempt",
+        "Queued",
+        "Executed",
+        "<Then",
+        "<Reason",
+    ];
+    wide_table(
+        "failures",
+        &columns,
+        failures.iter().rev().take(FAILURES_MAX).map(failure).collect(),
+    )
 }
 
 fn failure(failure: &Failure) -> Markup {
@@ -175,11 +205,17 @@ fn latency(us: Option<f64>) -> String {
     us.map_or_else(|| "\u{2014}".to_owned(), format::micros)
 }
 
+/// A column's name that begins with `<` stands over words, which are set to the left.
 fn wide_table(id: &str, columns: &[&str], rows: Vec<Markup>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-labelledby={ (id) "-title" } {
             table.plain {
-                thead { tr { @for column in columns { th scope="col" { (column) } } } }
+                thead { tr { @for column in columns {
+                    @match column.strip_prefix('<') {
+                        Some(column) => th.word scope="col" { (column) },
+                        None => th scope="col" { (column) },
+                    }
+                } } }
                 tbody { @for row in rows { (row) } }
             }
         }

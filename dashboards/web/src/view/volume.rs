@@ -51,7 +51,11 @@ pub(super) fn per(market: &Market) -> String {
 
 /// The time axis that all bar charts share.
 pub(super) fn axis(market: &Market) -> TimeAxis {
-    TimeAxis::new(market.from, market.until, chrono::TimeDelta::hours(market.bar_hours()))
+    TimeAxis::new(
+        market.from,
+        market.until,
+        chrono::TimeDelta::hours(market.bar_hours()),
+    )
 }
 
 fn drawn(market: &Market) -> Markup {
@@ -62,15 +66,31 @@ fn drawn(market: &Market) -> Markup {
             Unit::Btc => (format::bitcoin(bar.volume_sat), format::bitcoin(bar.adjusted_sat)),
             Unit::Eur => (bar.volume_eur, bar.adjusted_eur()),
         };
-        let (whole, part) = (whole.to_f64().unwrap_or_default(), part.to_f64().unwrap_or_default());
-        BarValue { start: bar.start, whole, part }
+        let (whole, part) = (
+            whole.to_f64().unwrap_or_default(),
+            part.to_f64().unwrap_or_default(),
+        );
+        BarValue {
+            start: bar.start,
+            whole,
+            part,
+        }
     };
     let values: Vec<BarValue> = bars.iter().map(value).collect();
-    let summary =
-        format!("Volume in {} {} over {}. The arrow keys read single bars.", unit.label(), per(market), market.view.span.words());
+    let summary = format!(
+        "Volume in {} {} over {}. The arrow keys read single bars.",
+        unit.label(),
+        per(market),
+        market.view.span.words()
+    );
     let chart = chart::bars(&axis(market), &values, HEIGHT_PX, &summary);
     let rows: Vec<Row> = bars.iter().map(row).collect();
-    figure("volume", &chart, &["From", "BTC", "BTC without change", "EUR", "Transactions"], &rows)
+    figure(
+        "volume",
+        &chart,
+        &["From", "BTC", "BTC without change", "EUR", "Transactions"],
+        &rows,
+    )
 }
 
 fn row(bar: &Bar) -> Row {
@@ -78,7 +98,7 @@ fn row(bar: &Bar) -> Row {
         html! { (format::minute(bar.start)) },
         html! { span title=(format::btc_exact(bar.volume_sat)) { (format::btc(bar.volume_sat)) } },
         html! { span title=(format::btc_exact(bar.adjusted_sat)) { (format::btc(bar.adjusted_sat)) } },
-        html! { (format::eur(bar.volume_eur)) },
+        html! { span title=(format::eur(bar.volume_eur)) { (format::eur_round(bar.volume_eur)) } },
         html! { (format::count(bar.tx_count)) },
     ]
 }
