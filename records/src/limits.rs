@@ -5,7 +5,7 @@
 /// The defaults are several times what the network's rules or the providers' longest real messages need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Length of a price message, in bytes. The longest real one, CoinDesk's, has about 1.4 kB.
+    /// Length of a price message, in bytes. The longest real one has about 1.4 kB.
     pub price_bytes_max: usize,
     /// Length of a chain message, in bytes. A REST block with all its transactions has some 10 MB.
     pub chain_bytes_max: usize,

@@ -67,7 +67,7 @@ struct Pool<'a> {
 /// What an object of the websocket holds, its other topics left out.
 #[derive(Default)]
 struct Topics<'a> {
-    /// The message's kind is one of the documented.
+    /// The object is not empty.
     any: bool,
     block: Option<Block<'a>>,
     blocks: Option<Blocks<'a>>,
@@ -107,35 +107,31 @@ impl<'de: 'a, 'a> Deserialize<'de> for Topics<'a> {
 ///
 /// Blocks that the provider marks as stale are left out.
 pub(super) fn message(text: &str, context: Context<'_>) -> Result<ChainMessage, ParseError> {
-    let (blocks, path) = if text.trim_ascii_start().starts_with('[') {
-        (json::parse::<Blocks<'_>>(text)?.0, "")
-    } else {
-        let topics: Topics<'_> = json::object(text)?;
-        match topics {
-            Topics {
-                block: Some(block), ..
-            } => (vec![block], "block"),
-            Topics {
-                blocks: Some(blocks), ..
-            } => (blocks.0, "blocks"),
-            Topics { id: true, .. } => (vec![json::object(text)?], "block"),
-            Topics { any: true, .. } => return Ok(ChainMessage::Control),
-            Topics { any: false, .. } => return Err(ParseError::path("blocks", Why::Missing)),
+    if text.trim_ascii_start().starts_with('[') {
+        return records(Some(json::parse(text)?), None, context).map(ChainMessage::Blocks);
+    }
+    let topics: Topics<'_> = json::object(text)?;
+    match (topics.blocks, topics.block) {
+        (None, None) if topics.id => {
+            records(None, Some(json::object(text)?), context).map(ChainMessage::Blocks)
         }
-    };
-    let records = blocks
-        .into_iter()
-        .enumerate()
-        .filter(|(_, block)| !block.stale)
-        .map(|(index, block)| {
-            let path = if path == "block" {
-                path.to_owned()
-            } else {
-                format!("{path}[{index}]")
-            };
-            record(block, &path, context.pools)
-        });
-    records.collect::<Result<_, _>>().map(ChainMessage::Blocks)
+        (None, None) if topics.any => Ok(ChainMessage::Control),
+        (None, None) => Err(ParseError::path("blocks", Why::Missing)),
+        (blocks, block) => records(blocks, block, context).map(ChainMessage::Blocks),
+    }
+}
+
+fn records(
+    blocks: Option<Blocks<'_>>,
+    block: Option<Block<'_>>,
+    context: Context<'_>,
+) -> Result<Vec<BlockRecord>, ParseError> {
+    let blocks = blocks.into_iter().flat_map(|blocks| blocks.0).enumerate();
+    let blocks = blocks.map(|(index, block)| (format!("blocks[{index}]"), block));
+    let all = blocks.chain(block.map(|block| ("block".to_owned(), block)));
+    all.filter(|(_, block)| !block.stale)
+        .map(|(path, block)| record(block, &path, context.pools))
+        .collect()
 }
 
 fn record(block: Block<'_>, path: &str, pools: &PoolList) -> Result<BlockRecord, ParseError> {

@@ -95,15 +95,13 @@ pub(crate) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
 /// A time in Unix seconds (a fraction is dropped) or RFC 3339, if it lies in Bitcoin's life.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
     let seconds = text.split_once('.').map_or(text, |(seconds, _)| seconds);
-    match seconds.parse::<i64>() {
-        Ok(seconds) => unix_time(seconds),
-        Err(_) => {
-            let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
-            (TIME_S_MIN..=TIME_S_MAX)
-                .contains(&time.timestamp())
-                .then_some(time)
-        }
+    if let Ok(seconds) = seconds.parse() {
+        return unix_time(seconds);
     }
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
+    (TIME_S_MIN..=TIME_S_MAX)
+        .contains(&time.timestamp())
+        .then_some(time)
 }
 
 /// A time in Unix seconds, if it lies in Bitcoin's life.
@@ -144,7 +142,7 @@ fn locate<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> P
     )
 }
 
-/// serde_json's text without its "at line .. column ..".
+/// The library's text without its "at line .. column ..".
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());

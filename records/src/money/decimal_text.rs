@@ -3,13 +3,15 @@
 use super::MoneyError;
 
 /// Decimals that are kept; further ones are rounded half to even.
-pub(super) const SCALE: i32 = 8;
+const SCALE: isize = 8;
 /// Digits of a result, its [`SCALE`] decimals included.
 const DIGITS_MAX: usize = 18;
+/// The first number with one digit more.
+const UNITS_END: u64 = 1_000_000_000_000_000_000;
 /// Longer texts are no price, in bytes.
 const TEXT_BYTES_MAX: usize = 64;
 /// Larger exponents are no price. Small enough that adding the digits of a text cannot overflow.
-const EXPONENT_MAX: i32 = 1_000;
+const EXPONENT_MAX: isize = 1_000;
 
 /// The number that `text` spells, in units of 10^-8, rounded half to even.
 ///
@@ -21,8 +23,7 @@ pub(super) fn units(text: &str) -> Result<u64, MoneyError> {
     }
     let (negative, text) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
     };
     let (number, exponent) = match text.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (&text[..at], exponent(&text[at + 1..])?),
@@ -46,9 +47,9 @@ pub(super) fn units(text: &str) -> Result<u64, MoneyError> {
     }
 }
 
-fn exponent(text: &[u8]) -> Result<i32, MoneyError> {
+fn exponent(text: &[u8]) -> Result<isize, MoneyError> {
     let text = std::str::from_utf8(text).map_err(|_| MoneyError::NotANumber)?;
-    let value: i32 = text.parse().map_err(|_| MoneyError::NotANumber)?;
+    let value: isize = text.parse().map_err(|_| MoneyError::NotANumber)?;
     Ok(value.clamp(-EXPONENT_MAX, EXPONENT_MAX))
 }
 
@@ -93,7 +94,7 @@ impl Digits {
     }
 
     /// The value in units of 10^-8 when the point stands after `whole_count` digits and moves by `exponent`.
-    fn shifted(&self, whole_count: usize, exponent: i32) -> Result<u64, MoneyError> {
+    fn shifted(&self, whole_count: usize, exponent: isize) -> Result<u64, MoneyError> {
         let digits = &self.values[..self.count];
         let zeros = digits.iter().take_while(|&&digit| digit == 0).count();
         let digits = &digits[zeros..];
@@ -101,7 +102,7 @@ impl Digits {
             return Ok(0);
         }
         // At most 64 + 1,000 + 8 in magnitude.
-        let kept = whole_count as i32 - zeros as i32 + exponent + SCALE;
+        let kept = whole_count.cast_signed() - zeros.cast_signed() + exponent + SCALE;
         let Ok(kept) = usize::try_from(kept) else {
             return Ok(0); // less than a tenth of a unit
         };
@@ -109,14 +110,12 @@ impl Digits {
             return Err(MoneyError::AboveMaxEur);
         }
         let (whole, rest) = digits.split_at(kept.min(digits.len()));
-        let mut units = whole
-            .iter()
-            .fold(0_u64, |units, &digit| units * 10 + u64::from(digit));
-        units *= 10_u64.pow((kept - whole.len()) as u32);
+        let digits = whole.iter().copied().chain(std::iter::repeat(0)).take(kept);
+        let mut units = digits.fold(0_u64, |units, digit| units * 10 + u64::from(digit));
         if rounds_up(rest, units % 2 == 1) {
             units += 1;
         }
-        if units < 10_u64.pow(DIGITS_MAX as u32) {
+        if units < UNITS_END {
             Ok(units)
         } else {
             Err(MoneyError::AboveMaxEur)
@@ -171,7 +170,7 @@ mod tests {
             ("9999999999.999999995", Err(AboveMaxEur)),
             ("10000000000", Err(AboveMaxEur)),
             ("1e999999999", Err(AboveMaxEur)),
-            ("1e99999999999", Err(NotANumber)),
+            ("1e99999999999999999999", Err(NotANumber)),
             ("-1", Err(Negative)),
             ("-0.00000001", Err(Negative)),
             ("-1e999", Err(AboveMaxEur)),

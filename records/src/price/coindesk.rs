@@ -1,4 +1,4 @@
-//! CoinDesk: the Bitcoin Price Index until February 2025, the Data API since.
+//! coindesk.com: the Bitcoin Price Index until February 2025, the Data API since.
 
 use serde::Deserialize;
 

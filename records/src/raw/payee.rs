@@ -14,21 +14,25 @@ use bitcoin::{Address, Network, TxIn, Witness};
 /// An address, without its text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Payee {
-    KeyHash([u8; 20]),
-    ScriptHash([u8; 20]),
-    WitnessKeyHash([u8; 20]),
-    WitnessScriptHash([u8; 32]),
+    /// P2PKH, by the hash of the key.
+    Key([u8; 20]),
+    /// P2SH, by the hash of the script.
+    Script([u8; 20]),
+    /// P2WPKH, by the hash of the key.
+    WitnessKey([u8; 20]),
+    /// P2WSH, by the hash of the script.
+    WitnessScript([u8; 32]),
 }
 
 impl Payee {
     /// Whom an output pays, if an input could reveal it. A bare public key counts as its hash, as explorers show it.
     pub(super) fn of_output(script: &Script) -> Option<Self> {
         match *script.as_bytes() {
-            [0x76, 0xa9, 20, ref hash @ .., 0x88, 0xac] => array(hash).map(Self::KeyHash),
-            [0xa9, 20, ref hash @ .., 0x87] => array(hash).map(Self::ScriptHash),
-            [0x00, 20, ref hash @ ..] => array(hash).map(Self::WitnessKeyHash),
-            [0x00, 32, ref hash @ ..] => array(hash).map(Self::WitnessScriptHash),
-            _ => public_key(script).map(|key| Self::KeyHash(hash160(key))),
+            [0x76, 0xa9, 20, ref hash @ .., 0x88, 0xac] => array(hash).map(Self::Key),
+            [0xa9, 20, ref hash @ .., 0x87] => array(hash).map(Self::Script),
+            [0x00, 20, ref hash @ ..] => array(hash).map(Self::WitnessKey),
+            [0x00, 32, ref hash @ ..] => array(hash).map(Self::WitnessScript),
+            _ => public_key(script).map(|key| Self::Key(hash160(key))),
         }
     }
 
@@ -40,21 +44,19 @@ impl Payee {
         } else if let Some(revealed) = last_push(script) {
             let hash = hash160(revealed);
             if is_key(revealed) {
-                payees.push(Self::KeyHash(hash));
+                payees.push(Self::Key(hash));
             }
-            payees.push(Self::ScriptHash(hash));
+            payees.push(Self::Script(hash));
         }
     }
 
     fn of_witness(witness: &Witness) -> Option<Self> {
         let revealed = witness.last()?;
         match (witness.len(), revealed) {
-            (2, [2 | 3, ..]) if revealed.len() == 33 => Some(Self::WitnessKeyHash(hash160(revealed))),
+            (2, [2 | 3, ..]) if revealed.len() == 33 => Some(Self::WitnessKey(hash160(revealed))),
             (1, _) if matches!(revealed.len(), 64 | 65) => None, // a key path's signature (BIP 341)
             (_, [0x50 | 0xc0.., ..]) => None,                    // an annex, or a script path's control block
-            _ => Some(Self::WitnessScriptHash(
-                sha256::Hash::hash(revealed).to_byte_array(),
-            )),
+            _ => Some(Self::WitnessScript(sha256::Hash::hash(revealed).to_byte_array())),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use btc_records::blk::{BlkReader, XorKey};
 use btc_records::{
-    BlockRecord, ChainMessage, MatchedBy, PoolList, Satoshi, decode_block, encode_raw_block,
+    BlockRecord, ChainMessage, MatchedBy, PoolList, RawTransaction, Satoshi, decode_block, encode_raw_block,
     encode_raw_transaction, parse_chain,
 };
 use serde::Deserialize;
@@ -74,11 +74,10 @@ fn every_fact_of_every_block() {
             facts.fees_sat,
             "{height}"
         );
-        let script: String = block
+        let script = block
             .coinbase_script()
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         assert_eq!(script, facts.coinbase_script_hex, "{height}");
         assert_eq!(
             block.payout_addresses(),
@@ -98,12 +97,7 @@ fn every_fact_of_every_block() {
             by_address,
             "{height}"
         );
-        let adjusted = Satoshi::checked_sum(
-            block
-                .transactions()
-                .iter()
-                .map(|transaction| transaction.adjusted()),
-        );
+        let adjusted = Satoshi::checked_sum(block.transactions().iter().map(RawTransaction::adjusted));
         assert!(
             adjusted.is_some_and(|adjusted| adjusted <= block.outputs()),
             "{height}"
@@ -251,10 +245,7 @@ fn an_obfuscated_block_file_reads_alike() {
     let count = BlkReader::new(&file[..], None).count();
     let key = XorKey::from_file(b"\x10\x00\xff\x37\x80\x01\xaa\x55").expect("eight bytes");
     key.apply(0, &mut file);
-    assert_eq!(
-        BlkReader::new(&file[..], Some(key)).filter(Result::is_ok).count(),
-        count
-    );
+    assert_eq!(BlkReader::new(&file[..], Some(key)).flatten().count(), count);
     assert!(
         BlkReader::new(&file[..], None).all(|item| item.is_err()),
         "without its key nothing is there"

@@ -1,5 +1,7 @@
 //! Every recorded message of every provider.
 
+#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
+
 use std::fmt::Write as _;
 
 use btc_records::{ChainMessage, PoolList, parse_block_references, parse_chain, parse_price};
@@ -17,16 +19,20 @@ fn prices(source: &str, messages: &[&str]) -> String {
     text
 }
 
+/// The messages of a file: its lines, or the whole of it.
+fn split<'a>(file: &str, text: &'a str) -> Vec<&'a str> {
+    match file.rsplit_once('.') {
+        Some((_, "jsonl")) => text.lines().collect(),
+        _ => vec![text],
+    }
+}
+
 #[track_caller]
 fn check_prices(source: &str, file: &str, expected: &Expect) {
     let Some(text) = super::read_text(&format!("messages/price/{file}")) else {
         return;
     };
-    let messages: Vec<_> = if file.ends_with(".jsonl") {
-        text.lines().collect()
-    } else {
-        vec![&text]
-    };
+    let messages = split(file, &text);
     expected.assert_eq(&prices(source, &messages));
 }
 
@@ -145,11 +151,7 @@ fn check_chain(source: &str, file: &str, expected: &Expect) {
     let Some(text) = super::read_text(&format!("messages/{file}")) else {
         return;
     };
-    let messages: Vec<_> = if file.ends_with(".jsonl") {
-        text.lines().collect()
-    } else {
-        vec![text.as_str()]
-    };
+    let messages = split(file, &text);
     let described = messages.iter().map(|message| {
         let message = parse_chain(source, message.as_bytes(), RECEIVED_MS, &PoolList::builtin());
         describe(&message.unwrap_or_else(|error| panic!("{error}")))

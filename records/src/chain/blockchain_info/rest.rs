@@ -17,8 +17,8 @@ use crate::record::{BlockRecord, ChainMessage};
 struct Block<'a> {
     #[serde(borrow)]
     hash: Option<Text<'a>>,
-    #[serde(borrow)]
-    prev_block: Option<Text<'a>>,
+    #[serde(borrow, rename = "prev_block")]
+    prev: Option<Text<'a>>,
     time: Option<Seconds>,
     #[serde(default)]
     height: MaybeCount,
@@ -89,7 +89,7 @@ pub(super) fn block(text: &str, context: Context<'_>) -> Result<ChainMessage, Pa
         .ok_or_else(|| ParseError::path("tx[0].out", MoneyError::AboveMaxMoney))?;
     let addresses: Vec<_> = outputs.into_iter().filter_map(|output| output.addr.0).collect();
     let prev_hash = block
-        .prev_block
+        .prev
         .as_ref()
         .map(|prev| field::hash(Some(prev), "prev_block"))
         .transpose()?;
