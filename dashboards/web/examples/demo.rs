@@ -15,12 +15,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = arguments.next().map_or(Ok(8099), |port| port.parse())?;
     let index = Arc::new(fake::Documents::default());
     if scene != "empty" {
-        fake::fill(&index, chrono::Utc::now(), 32 * 24);
+        fake::market::fill(&index, chrono::Utc::now(), 32 * 24);
     }
     let status = match scene.as_str() {
-        "empty" => fake::starting(),
-        "broken" => fake::broken(),
-        _ => fake::running(),
+        "empty" => fake::scenes::starting(),
+        "broken" => fake::scenes::broken(),
+        _ => fake::scenes::running(),
     };
     let options = PageOptions::default();
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         loop {
             ticks.tick().await;
             if scene != "empty" {
-                fake::tick(&live, chrono::Utc::now());
+                fake::market::tick(&live, chrono::Utc::now());
             }
         }
     };

@@ -21,6 +21,7 @@ pub(crate) struct Value {
 }
 
 /// An hour's volume.
+#[expect(clippy::struct_field_names, reason = "these are the names in the document")]
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub(crate) struct Volume {
     #[serde(rename = "@timestamp")]
@@ -47,6 +48,7 @@ pub(crate) struct Volume {
 }
 
 /// What a miner earned in a period.
+#[expect(clippy::struct_field_names, reason = "these are the names in the document")]
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub(crate) struct Miner {
     pub(crate) period: String,

@@ -1,6 +1,9 @@
 //! The topology's counters in Prometheus' text format.
 
-use std::{fmt::Display, sync::Arc};
+use std::{
+    fmt::{Display, Write},
+    sync::Arc,
+};
 
 use axum::{
     extract::State,
@@ -8,7 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{hub::Hub, snapshot::Snapshot};
+use crate::{
+    hub::Hub,
+    snapshot::{Component, Edge, Snapshot},
+};
 
 pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     let status = hub.fresh_status();
@@ -27,7 +33,7 @@ pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
 }
 
 fn components(text: &mut Exposition, snapshot: &Snapshot) {
-    type Read = fn(&crate::snapshot::Component) -> Option<f64>;
+    type Read = fn(&Component) -> Option<f64>;
     #[expect(
         clippy::cast_precision_loss,
         reason = "Prometheus samples are floating-point numbers"
@@ -90,7 +96,8 @@ fn components(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn edges(text: &mut Exposition, snapshot: &Snapshot) {
-    let families: [(&str, &str, fn(&crate::snapshot::Edge) -> u64); 4] = [
+    type Read = fn(&Edge) -> u64;
+    let families: [(&str, &str, Read); 4] = [
         ("trombe_edge_emitted_total", "counter", |edge| edge.emitted),
         ("trombe_edge_acked_total", "counter", |edge| edge.acked),
         ("trombe_edge_failed_total", "counter", |edge| edge.failed),
@@ -118,8 +125,7 @@ struct Exposition(String);
 
 impl Exposition {
     fn family(&mut self, name: &str, kind: &str, help: &str) {
-        self.0
-            .push_str(&format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
+        self.append(format_args!("# HELP {name} {help}\n# TYPE {name} {kind}\n"));
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
@@ -132,7 +138,14 @@ impl Exposition {
         } else {
             format!("{{{}}}", labels.join(","))
         };
-        self.0.push_str(&format!("{name}{labels} {value}\n"));
+        self.append(format_args!("{name}{labels} {value}\n"));
+    }
+
+    /// Writing to a string cannot fail.
+    fn append(&mut self, line: std::fmt::Arguments<'_>) {
+        if self.0.write_fmt(line).is_err() {
+            tracing::debug!("a metric is missing");
+        }
     }
 }
 
@@ -156,12 +169,12 @@ mod tests {
         text.family("x", "gauge", "An x.");
         text.sample("x", &[("name", "a\"b\\c\nd")], 1.5);
         text.sample("x", &[], 2);
-        expect![[r##"
+        expect![[r#"
             # HELP x An x.
             # TYPE x gauge
             x{name="a\"b\\c\nd"} 1.5
             x 2
-        "##]]
+        "#]]
         .assert_eq(&text.0);
     }
 }

@@ -8,13 +8,17 @@ use std::sync::Arc;
 use btc_dashboard_web::PageOptions;
 
 use crate::{
-    fake::{Documents, fill, put_price, running},
+    fake::{
+        Documents,
+        market::{fill, put_price},
+        scenes::running,
+    },
     http::{options, serve_page},
 };
 
 fn filled() -> Arc<Documents> {
     let index = Arc::new(Documents::default());
-    fill(&index, "2024-10-19T14:25:00Z".parse().unwrap(), 30);
+    fill(&index, "2024-10-19T14:25:00Z".parse().expect("a time"), 30);
     index
 }
 

@@ -11,13 +11,17 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::{
-    fake::{Documents, fill, running, starting},
+    fake::{
+        Documents,
+        market::fill,
+        scenes::{running, starting},
+    },
     http::{options, serve_page},
 };
 
 fn filled() -> Arc<Documents> {
     let index = Arc::new(Documents::default());
-    fill(&index, "2024-10-19T14:25:00Z".parse().unwrap(), 50);
+    fill(&index, "2024-10-19T14:25:00Z".parse().expect("a time"), 50);
     index
 }
 

@@ -105,7 +105,7 @@ mod tests {
         let all: String = [6, 24, 48, 7 * 24, 30 * 24, 365 * 24, 15 * 365 * 24]
             .map(labels)
             .concat();
-        expect![[r#"
+        expect![[r"
             6 hours: 09:00 | 10:00 | 11:00 | 12:00 | 13:00 | 14:00
             24 hours: 18:00 | 19 Oct | 06:00 | 12:00
             48 hours: 18 Oct | 12:00 | 19 Oct | 12:00
@@ -113,7 +113,7 @@ mod tests {
             720 hours: 26 Sep | 3 Oct | 10 Oct | 17 Oct
             8760 hours: 19 Dec | 18 Mar | 16 Jun | 14 Sep
             131400 hours: Sep 2010 | Apr 2013 | Nov 2015 | May 2018 | Dec 2020 | Jun 2023
-        "#]]
+        "]]
         .assert_eq(&all);
     }
 }

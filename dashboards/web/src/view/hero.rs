@@ -1,10 +1,11 @@
 //! The current price and the range's figures.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 use rust_decimal::Decimal;
 
+use super::tile::Tile;
 use crate::{
-    documents::Value,
+    documents::{Miner, Value},
     format,
     market::{Market, Ranking},
 };
@@ -69,19 +70,31 @@ fn change(market: &Market, from: Decimal, to: Decimal) -> Markup {
 fn tiles(market: &Market) -> Markup {
     let total = market.total();
     let span = market.view.span.label();
+    let known = |text: String| (!market.hours.is_empty()).then_some(text);
+    let hour = market
+        .largest()
+        .map(|hour| format::minute(hour.at))
+        .unwrap_or_default();
     html! {
         dl.tiles {
-            (tile(&format!("Volume, {span}"), market.hours.is_empty(), html! {
-                (format::short(format::bitcoin(total.volume_sat))) " " small { "BTC" }
-            }, html! { "€\u{202f}" (format::short(total.volume_eur)) }))
-            (tile(&format!("Transactions, {span}"), market.hours.is_empty(), html! {
-                (format::count(total.tx_count))
-            }, html! {
-                (format::short(format::bitcoin(total.adjusted_sat))) " BTC without change"
-            }))
-            (tile(&format!("Largest transaction, {span}"), market.largest().is_none(), html! {
-                (format::short(format::bitcoin(total.max_tx_sat))) " " small { "BTC" }
-            }, html! { @if let Some(hour) = market.largest() { "in the hour from " (format::minute(hour.at)) } }))
+            (Tile {
+                name: &format!("Volume, {span}"),
+                value: known(format::short(format::bitcoin(total.volume_sat))),
+                unit: "BTC",
+                note: format!("€\u{202f}{}", format::short(total.volume_eur)),
+            })
+            (Tile {
+                name: &format!("Transactions, {span}"),
+                value: known(format::count(total.tx_count)),
+                unit: "",
+                note: format!("{} BTC without change", format::short(format::bitcoin(total.adjusted_sat))),
+            })
+            (Tile {
+                name: &format!("Largest transaction, {span}"),
+                value: known(format::short(format::bitcoin(total.max_tx_sat))),
+                unit: "BTC",
+                note: format!("in the hour from {hour}"),
+            })
             (top_miner(market.day.as_ref()))
         }
     }
@@ -89,24 +102,19 @@ fn tiles(market: &Market) -> Markup {
 
 fn top_miner(day: Option<&Ranking>) -> Markup {
     let top = day.and_then(|day| day.miners.first().map(|miner| (day, miner)));
-    tile(
-        "Top miner of the day",
-        top.is_none(),
-        html! { @if let Some((_, miner)) = top { span.name title=(miner.miner) { (miner.miner) } } },
-        html! {
-            @if let Some((day, miner)) = top {
-                (miner.blocks) " of " (day.blocks()) " blocks on " (day.period.first_day().format("%-d %b"))
-            }
-        },
-    )
-}
-
-fn tile(name: &str, is_empty: bool, value: Markup, note: Markup) -> Markup {
-    html! {
-        div.tile {
-            dt { (name) }
-            @if is_empty { dd.value.faint { "\u{2014}" } dd.more { "not read yet" } }
-            @else { dd.value { (value) } dd.more { (note) } }
-        }
+    let note = |(day, miner): (&Ranking, &Miner)| {
+        format!(
+            "{} of {} blocks on {}",
+            miner.blocks,
+            day.blocks(),
+            day.period.first_day().format("%-d %b")
+        )
+    };
+    Tile {
+        name: "Top miner of the day",
+        value: top.map(|(_, miner)| miner.miner.clone()),
+        unit: "",
+        note: top.map(note).unwrap_or_default(),
     }
+    .render()
 }

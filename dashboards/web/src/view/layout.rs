@@ -127,7 +127,9 @@ fn arrange(columns: &mut [Vec<usize>], chains: &[Vec<usize>], count: usize) {
             places[*item] = (to_f64(number) + 0.5) / to_f64(column.len());
         }
     };
-    columns.iter().for_each(|column| place(&mut places, column));
+    for column in columns.iter() {
+        place(&mut places, column);
+    }
     let mut before = vec![Vec::new(); count];
     let mut after = vec![Vec::new(); count];
     for pair in chains.iter().flat_map(|chain| chain.windows(2)) {

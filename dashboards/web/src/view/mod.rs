@@ -10,6 +10,7 @@ mod miners;
 mod notice;
 mod price;
 mod shell;
+mod tile;
 mod topology;
 mod volume;
 

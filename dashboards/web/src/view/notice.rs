@@ -7,17 +7,17 @@ use crate::{Status, format};
 pub(super) fn notice(status: &Status) -> Markup {
     html! {
         @if !status.ready && let Some(why) = &status.why {
-            (banner("warn", "Not ready", html! { (why) }))
+            (banner("warn", "Not ready", &html! { (why) }))
         } @else if !status.history_done {
             (history(status))
         } @else if let Some(why) = &status.why {
-            (banner("warn", "Note", html! { (why) }))
+            (banner("warn", "Note", &html! { (why) }))
         }
     }
 }
 
 pub(super) fn index_away(why: &str) -> Markup {
-    banner("warn", "The data cannot be read", html! { (why) })
+    banner("warn", "The data cannot be read", &html! { (why) })
 }
 
 /// The first seconds: what happens, how far it is, and that nothing needs to be done.
@@ -47,6 +47,6 @@ fn history(status: &Status) -> Markup {
     }
 }
 
-fn banner(class: &str, title: &str, text: Markup) -> Markup {
+fn banner(class: &str, title: &str, text: &Markup) -> Markup {
     html! { section.notice.{ (class) } role="status" { p { strong { (title) } " " (text) } } }
 }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{dag::dag, figure::nothing};
+use super::{dag::dag, figure::nothing, tile::Tile};
 use crate::{
     Status, format,
     fragment::Fragments,
@@ -16,20 +16,20 @@ pub(super) fn add(fragments: &mut Fragments, status: &Status) {
     let snapshot = status.topology.as_ref().and_then(Snapshot::from_value);
     let known = snapshot.clone().unwrap_or_default();
     fragments.add("summary", summary(snapshot.as_ref()));
-    fragments.add("graph", section("graph", "Flow", graph(&known)));
+    fragments.add("graph", section("graph", "Flow", &graph(&known)));
     fragments.add(
         "components",
-        section("components", "Components", components(&known.components)),
+        section("components", "Components", &components(&known.components)),
     );
-    fragments.add("edges", section("edges", "Edges", edges(&known.edges)));
+    fragments.add("edges", section("edges", "Edges", &edges(&known.edges)));
     fragments.add(
         "failures",
-        section("failures", "Recent autopsies", failures(&known.failures)),
+        section("failures", "Recent autopsies", &failures(&known.failures)),
     );
     fragments.add("producer", producer(status.producer.as_ref()));
 }
 
-fn section(id: &str, title: &str, content: Markup) -> Markup {
+fn section(id: &str, title: &str, content: &Markup) -> Markup {
     html! {
         section.card aria-labelledby={ (id) "-title" } {
             header.title { h2 id={ (id) "-title" } { (title) } }
@@ -64,9 +64,12 @@ fn summary(snapshot: Option<&Snapshot>) -> Markup {
     }
 }
 
-fn tile(name: &str, number: u64, note: &str) -> Markup {
-    html! {
-        div.tile { dt { (name) } dd.value { (format::count(number)) } dd.more { (note) } }
+fn tile<'a>(name: &'a str, number: u64, note: &str) -> Tile<'a> {
+    Tile {
+        name,
+        value: Some(format::count(number)),
+        unit: "",
+        note: note.to_owned(),
     }
 }
 
@@ -194,7 +197,7 @@ fn producer(producer: Option<&serde_json::Value>) -> Markup {
     let list = html! {
         dl.facts { @for (name, value) in &values { div { dt { (name) } dd { (value) } } } }
     };
-    section("producer", "Producers", list)
+    section("producer", "Producers", &list)
 }
 
 fn failed(count: u64) -> Markup {

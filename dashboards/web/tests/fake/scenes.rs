@@ -4,7 +4,7 @@ use btc_dashboard_web::Status;
 use serde_json::{Value, json};
 
 /// The first second: nothing is there yet.
-pub fn starting() -> Status {
+pub(crate) fn starting() -> Status {
     Status {
         ready: true,
         history_read_count: 18_240,
@@ -15,7 +15,7 @@ pub fn starting() -> Status {
 }
 
 /// Everything is well.
-pub fn running() -> Status {
+pub(crate) fn running() -> Status {
     Status {
         ready: true,
         history_done: true,
@@ -29,7 +29,7 @@ pub fn running() -> Status {
 }
 
 /// The index does not answer.
-pub fn broken() -> Status {
+pub(crate) fn broken() -> Status {
     let why = "the index has not answered for 42 s; the spouts are paused and nothing is lost";
     Status {
         ready: false,
@@ -57,7 +57,7 @@ fn edge(from: &str, to: &str, stream: &str, grouping: &str, count: u64) -> Value
 }
 
 /// The Bitcoin topology after some hours.
-pub fn topology() -> Value {
+pub(crate) fn topology() -> Value {
     let mut components = vec![
         component("bpi", "spout", 1, 46_080, 0),
         component("transactions", "spout", 3, 812_344, 0),

@@ -1,5 +1,6 @@
 //! A served page and a client that speaks HTTP by hand, so that it can also speak it badly.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a test may panic, and this is part of one")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
