@@ -195,8 +195,7 @@ pub fn decode_block_with<'a>(bytes: &'a [u8], limits: &Limits) -> Result<RawBloc
 
 fn header(bytes: &[u8]) -> Result<Header, ParseError> {
     let header = bytes.get(..HEADER_BYTES).unwrap_or(bytes);
-    let header: Header = deserialize(header)
-        .map_err(|error| ParseError::byte(0, BlockFault::Encoding(format!("header: {error}"))))?;
+    let header: Header = deserialize(header).map_err(|error| ParseError::byte(0, BlockFault::from(error)))?;
     verify::proof_of_work(&header).map_err(|fault| ParseError::byte(0, fault))?;
     Ok(header)
 }
@@ -204,7 +203,7 @@ fn header(bytes: &[u8]) -> Result<Header, ParseError> {
 fn transactions(bytes: &[u8]) -> Result<Vec<Decoded<'_>>, ParseError> {
     let mut rest = &bytes[HEADER_BYTES..];
     let count = VarInt::consensus_decode(&mut rest)
-        .map_err(|error| ParseError::byte(HEADER_BYTES, BlockFault::Encoding(error.to_string())))?;
+        .map_err(|error| ParseError::byte(HEADER_BYTES, BlockFault::from(error)))?;
     let mut decoded = Vec::new();
     for _ in 0..count.0 {
         let offset = bytes.len() - rest.len();

@@ -1,9 +1,14 @@
 //! What makes a raw transaction or block invalid.
 
+use bitcoin::consensus::encode;
+
 /// A raw transaction or block that breaks a rule. The sender altered it or lost a part: fetch it again elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockFault {
+    /// The bytes end before the transaction, or the block, does.
+    #[error("cut short: fetch it again from another node")]
+    CutShort,
     /// The bytes do not decode.
     #[error("{0}: fetch it again from another node")]
     Encoding(String),
@@ -31,4 +36,14 @@ pub enum BlockFault {
     /// The first transaction is no coinbase, or a further one is.
     #[error("the coinbase must be the first transaction and the only one: fetch the block again")]
     Coinbase,
+}
+
+impl From<encode::Error> for BlockFault {
+    fn from(error: encode::Error) -> Self {
+        match error {
+            // Reading from memory fails only at its end.
+            encode::Error::Io(_) => Self::CutShort,
+            error => Self::Encoding(error.to_string()),
+        }
+    }
 }

@@ -184,8 +184,7 @@ fn header(message: &BlockIn<'_>) -> Result<Header, ParseError> {
             bytes.len()
         ))));
     }
-    let header: Header =
-        deserialize(&bytes).map_err(|error| refused(BlockFault::Encoding(error.to_string())))?;
+    let header: Header = deserialize(&bytes).map_err(|error| refused(BlockFault::from(error)))?;
     if header.block_hash().to_byte_array() != *message.hash.as_bytes() {
         return Err(ParseError::path(
             "hash",

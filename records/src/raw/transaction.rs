@@ -57,7 +57,7 @@ impl<'a> Decoded<'a> {
     pub(super) fn take(rest: &mut &'a [u8], offset: usize) -> Result<Self, ParseError> {
         let start = *rest;
         let transaction = Transaction::consensus_decode_from_finite_reader(rest)
-            .map_err(|error| ParseError::byte(offset, BlockFault::Encoding(error.to_string())))?;
+            .map_err(|error| ParseError::byte(offset, BlockFault::from(error)))?;
         let bytes = &start[..start.len() - rest.len()];
         let wtxid = sha256d::Hash::hash(bytes).to_byte_array();
         let segwit = transaction.input.iter().any(|input| !input.witness.is_empty());

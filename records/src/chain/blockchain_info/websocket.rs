@@ -23,6 +23,7 @@ struct Message<'a> {
 
 /// The fields of a `utx` and of a `block` together, so that one pass reads either.
 #[derive(Deserialize)]
+#[serde(expecting = "the object of a transaction or a block")]
 struct Body<'a> {
     #[serde(borrow)]
     hash: Option<Text<'a>>,
