@@ -162,8 +162,7 @@ impl<T> Emitter<T> {
                 .fold(main, |open, (_, port)| port.flush(&lot, now) && open)
         }));
         sent.map_err(|panic| {
-            self.main.clear();
-            self.sides.iter_mut().for_each(|(_, port)| port.clear());
+            self.discard();
             let failure = Failure::retry(format!("grouping or mapping: {}", panic_reason(&*panic)));
             // Of a derived flight only this place knows the roots.
             lot.fail_groups(&failure);
@@ -179,6 +178,12 @@ impl<T> Emitter<T> {
         }
         self.root = UNTRACKED;
         sent
+    }
+
+    /// Forgets what is collected.
+    pub(crate) fn discard(&mut self) {
+        self.main.clear();
+        self.sides.iter_mut().for_each(|(_, port)| port.clear());
     }
 
     /// Tries to send what was parked; true if nothing is parked any more.

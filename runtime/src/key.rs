@@ -134,7 +134,16 @@ mod tests {
             key_hash(&7_u64),
             key_hash(&(1_u8, "a")),
         ];
-        expect_test::expect![[r#""#]].assert_debug_eq(&hashes.map(|hash| format!("{hash:016x}")));
+        expect_test::expect![[r#"
+            [
+                "abd7fc4e24bd94ac",
+                "d519d4127db5ad25",
+                "619cf7c5c80337a2",
+                "619cf7c5c80337a2",
+                "b493e37088d6ab29",
+            ]
+        "#]]
+        .assert_debug_eq(&hashes.map(|hash| format!("{hash:016x}")));
         assert_eq!(key_hash(&7_u64), key_hash(&7_usize));
         assert_eq!(key_hash("a"), key_hash(&String::from("a")));
     }

@@ -17,6 +17,7 @@ mod rng;
 mod router;
 mod state;
 mod task;
+pub mod testing;
 mod topology;
 mod tuple;
 

@@ -166,6 +166,12 @@ impl Running {
         }
     }
 
+    /// Waits until every spout is exhausted and every tuple is done, or for `at_most`. True if there is nothing more to come.
+    pub fn wait_for(&self, at_most: Duration) -> bool {
+        self.control
+            .wait(Some(at_most), || self.books.exhausted() && self.books.settled())
+    }
+
     /// Waits until every spout is exhausted and every tuple is done, then ends the topology.
     pub fn wait(mut self) -> Summary {
         self.control

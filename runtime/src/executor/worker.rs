@@ -66,16 +66,16 @@ impl Control {
 pub(crate) struct Worker {
     control: Arc<Control>,
     wake: Arc<Wake>,
-    clock: Clock,
+    books: Arc<Books>,
     tasks: Vec<Box<dyn Task>>,
 }
 
 impl Worker {
-    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Books) -> Self {
+    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Arc<Books>) -> Self {
         Self {
             control: Arc::clone(control),
             wake,
-            clock: books.clock.clone(),
+            books: Arc::clone(books),
             tasks: Vec::new(),
         }
     }
@@ -94,9 +94,11 @@ impl Worker {
             match self.round(phase) {
                 // An order given before the announcement would not wake us.
                 Step::Wait(until) if self.phase() == Some(phase) => {
-                    self.control.report_lull();
+                    if phase == Phase::Draining || self.books.exhausted() {
+                        self.control.report_lull();
+                    }
                     self.wake.sleep(
-                        until.map(|until| Duration::from_nanos(until.saturating_sub(self.clock.now()))),
+                        until.map(|until| Duration::from_nanos(until.saturating_sub(self.books.clock.now()))),
                     );
                 }
                 _ => self.wake.stay_awake(),

@@ -73,7 +73,9 @@ impl Lot {
     /// Fails every root of a spout's flight.
     pub(crate) fn fail_all(&self, autopsy: &Arc<Autopsy>) {
         if let Origin::Spout { ids, .. } = &self.0.origin {
-            (0..ids.len()).for_each(|root| self.fail(root, autopsy));
+            for root in 0..ids.len() {
+                self.fail(root, autopsy);
+            }
         }
     }
 
@@ -84,29 +86,32 @@ impl Lot {
         }))
     }
 
-    /// Fails a root at once; further failures of the same root change nothing.
-    pub(crate) fn fail(&self, root: Root, autopsy: &Arc<Autopsy>) {
+    /// Fails a root at once; further failures of the same root change nothing. False: nobody waits for that root.
+    pub(crate) fn fail(&self, root: Root, autopsy: &Arc<Autopsy>) -> bool {
         match &self.0.origin {
             Origin::Spout { home, ids, .. } => {
                 let mut failed = unpoisoned(&self.0.failed);
-                if failed.contains(&root) {
-                    return;
+                let Some(id) = ids.get(root) else { return false };
+                if !failed.contains(&root) {
+                    failed.push(root);
+                    drop(failed);
+                    home.post(News::Failed {
+                        id,
+                        autopsy: Arc::clone(autopsy),
+                    });
                 }
-                let Some(id) = ids.get(root) else { return };
-                failed.push(root);
-                drop(failed);
-                home.post(News::Failed {
-                    id,
-                    autopsy: Arc::clone(autopsy),
-                });
+                true
             }
             Origin::Derived(anchors) => {
-                let failed = unpoisoned(anchors).get_mut(root as usize).and_then(Option::take);
-                if let Some(failed) = failed {
+                // Taken out first: failing the anchors may reach further flights, and no lock is held meanwhile.
+                let failed = unpoisoned(anchors).get_mut(root as usize).map(Option::take);
+                let known = failed.is_some();
+                if let Some(failed) = failed.flatten() {
                     failed.fail_with(autopsy);
                 }
+                known
             }
-            Origin::Untracked => {}
+            Origin::Untracked => false,
         }
     }
 }
@@ -165,7 +170,7 @@ impl Ids {
             Self::Run { first, len } if *len == 0 => (*first, *len) = (id, 1),
             Self::Run { first, len } if first.checked_add(u64::from(*len)) == Some(id) => *len += 1,
             Self::Run { first, len } => {
-                let mut list: Vec<u64> = (*first..*first + u64::from(*len)).collect();
+                let mut list: Vec<u64> = (0..*len).map(|root| *first + u64::from(root)).collect();
                 list.push(id);
                 *self = Self::List(list);
             }

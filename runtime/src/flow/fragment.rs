@@ -41,12 +41,6 @@ impl<T> Batch<T> {
         self.items.clear();
         self.roots.clear();
     }
-
-    /// Moves everything to the end of `into`; the allocation stays here.
-    pub(crate) fn append_to(&mut self, into: &mut Self) {
-        into.items.append(&mut self.items);
-        into.roots.append(&mut self.roots);
-    }
 }
 
 /// A batch with its share of the flight.
@@ -115,8 +109,7 @@ static DROPPED: LazyLock<Arc<Autopsy>> = LazyLock::new(|| {
 
 /// Fails what is left in a buffer whose flight is known.
 pub(crate) fn fail_dropped(lot: &Lot, roots: &[Root]) {
-    roots
-        .iter()
-        .filter(|root| **root != UNTRACKED)
-        .for_each(|root| lot.fail(*root, &DROPPED));
+    for root in roots.iter().filter(|root| **root != UNTRACKED) {
+        lot.fail(*root, &DROPPED);
+    }
 }

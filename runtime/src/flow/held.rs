@@ -83,8 +83,9 @@ impl Held {
     pub(crate) fn report(&self, at: usize, autopsy: &Arc<Autopsy>) {
         self.site.failed(self.edge, 1);
         self.site.error(&autopsy.reason);
-        if let Some(lot) = &*unpoisoned(&self.lot) {
-            lot.fail(self.roots[at], autopsy);
+        let lot = unpoisoned(&self.lot).clone();
+        if !lot.is_some_and(|lot| lot.fail(self.roots[at], autopsy)) {
+            self.site.books.keep(Autopsy::clone(autopsy));
         }
     }
 

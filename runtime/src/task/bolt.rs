@@ -12,7 +12,7 @@ use crate::component::context::TaskContext;
 use crate::component::iterator::Factory;
 use crate::config::Config;
 use crate::emitter::Emitter;
-use crate::failure::Failure;
+use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root};
 use crate::flow::fragment::{Batch, Fragment};
 use crate::flow::inbox::Inbox;
@@ -67,8 +67,10 @@ impl<T> Run<'_, T> {
         let Fragment { lot, edge, sent, .. } = &*self.fragment;
         let worked = site.clock.now().saturating_sub(self.started);
         let autopsy = site.autopsy(*edge, self.started.saturating_sub(*sent), worked, failure);
-        lot.fail(root, &autopsy);
         site.error(failure.reason());
+        if !lot.fail(root, &autopsy) {
+            site.books.keep(Autopsy::clone(&autopsy));
+        }
     }
 }
 

@@ -57,10 +57,6 @@ impl<C> Life<C> {
         self.component.as_mut()
     }
 
-    pub(crate) fn context(&self) -> &TaskContext {
-        &self.context
-    }
-
     /// Drops what is left of the component after a panic.
     pub(crate) fn crash(&mut self, panic: &(dyn Any + Send), site: &Arc<Site>) -> Failure {
         let failure = Failure::retry(panic_reason(panic));

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::life::Life;
 use super::{BLOCKED_WAIT, Phase, Step, Task};
-use crate::clock::{Nanos, nanos};
+use crate::clock::{Nanos, millis, nanos};
 use crate::component::context::{TaskContext, TaskWaker};
 use crate::component::iterator::Factory;
 use crate::component::spout::{Next, Spout, SpoutEmitter};
@@ -92,6 +92,7 @@ impl<S: Spout> SpoutTask<S> {
         self.pending = 0;
         self.exhausted = false;
         self.out.ids = Ids::default();
+        self.out.out.discard();
     }
 
     fn hear(&mut self, now: Nanos) -> bool {
@@ -195,6 +196,8 @@ impl<S: Spout> SpoutTask<S> {
             Some(Ok(next)) => {
                 self.failures = 0;
                 match next {
+                    // A spout that says so without emitting would otherwise keep its thread spinning.
+                    Next::Emitted if count == 0 => self.idle_until = now.saturating_add(millis(1)),
                     Next::Emitted => {}
                     Next::Idle(pause) => self.idle_until = now.saturating_add(nanos(pause)),
                     Next::Exhausted => self.exhausted = true,

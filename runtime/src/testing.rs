@@ -1,0 +1,209 @@
+//! Running a topology in a test: one thread, one clock that stands still, one seed.
+//!
+//! The [`Driver`] steps the very tasks that the threaded executor steps, in an order drawn from a seed, and moves time only when
+//! nothing else can be done. So a test neither sleeps nor races, and a failing seed fails again.
+//!
+//! ```
+//! use trombe::{Config, Topology, testing::Driver};
+//!
+//! let topology = Topology::new("squares");
+//! topology.spout("numbers", 1..=10_u32).shuffle().tasks(3).map("square", |n| n * n).end();
+//!
+//! let mut driver = Driver::new(&topology, Config::default(), 42)?;
+//! let summary = driver.run();
+//! assert_eq!((summary.acked, summary.failed), (10, 0));
+//! # Ok::<(), trombe::StartError>(())
+//! ```
+//!
+//! Asynchronous spouts and sinks run on a tokio runtime of the driver's own, whose timers go by real time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Nanos};
+use crate::config::Config;
+use crate::error::StartError;
+use crate::executor::Summary;
+use crate::metrics::books::Books;
+use crate::metrics::snapshot::Snapshot;
+use crate::rng::Rng;
+use crate::task::{Phase, Step, Task};
+use crate::topology::Topology;
+use crate::topology::assembly::Assembly;
+
+/// The longest time that [`Driver::run`] lets pass on the topology's clock.
+const RUN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+/// How often tokio's tasks are let on between two looks at ours.
+const YIELDS: usize = 8;
+
+/// Steps a topology; see the [module](self).
+pub struct Driver {
+    books: Arc<Books>,
+    tasks: Vec<Box<dyn Task>>,
+    clock: Clock,
+    rng: Rng,
+    phase: Phase,
+    tokio: Option<tokio::runtime::Runtime>,
+}
+
+impl Driver {
+    /// Builds the topology. The seed decides over the order of steps, and over everything else left to chance unless
+    /// `config.seed` does.
+    pub fn new(topology: &Topology, config: Config, seed: u64) -> Result<Self, StartError> {
+        let clock = Clock::manual();
+        let asynchronous = topology
+            .plan()?
+            .components
+            .iter()
+            .any(|component| component.kind.is_asynchronous());
+        let runtime = || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_time()
+                .build()
+        };
+        let tokio = asynchronous.then(runtime).transpose()?;
+        let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
+        let config = Config {
+            seed: config.seed.or(Some(seed)),
+            ..config
+        };
+        let assembly = Assembly::of(topology, config, clock.clone(), handle)?;
+        let tasks = assembly.placed.into_iter().map(|placed| placed.task).collect();
+        let (books, rng, phase) = (assembly.books, Rng::new(seed), Phase::Running);
+        Ok(Self {
+            books,
+            tasks,
+            clock,
+            rng,
+            phase,
+            tokio,
+        })
+    }
+
+    /// The topology's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The books at this moment.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot::of(&self.books)
+    }
+
+    /// Steps tasks until none can do anything at the present time.
+    pub fn run_until_idle(&mut self) {
+        while self.round() == Step::Progress {}
+    }
+
+    /// Moves time, stopping at every moment at which some task has asked to be woken.
+    pub fn advance(&mut self, by: Duration) {
+        let end = self.clock.elapsed() + by;
+        while self.clock.elapsed() < end {
+            let left = end - self.clock.elapsed();
+            let step = self
+                .idle_until()
+                .map_or(left, |until| left.min(self.from_now(until)));
+            self.clock.advance(step.max(Duration::from_nanos(1)).min(left));
+        }
+        self.run_until_idle();
+    }
+
+    /// Runs until the spouts are exhausted and every tuple is done. It gives up, with the summary saying what is unfinished, when no task
+    /// waits for anything, or after a day on the topology's clock.
+    pub fn run(&mut self) -> Summary {
+        self.run_for(RUN_MAX, |books| books.exhausted() && books.settled())
+    }
+
+    /// As [`Running::shutdown`](crate::Running::shutdown), with the deadline on the topology's clock.
+    pub fn shutdown(mut self, deadline: Duration) -> Summary {
+        self.phase = Phase::Draining;
+        let summary = self.run_for(deadline, Books::settled);
+        self.tasks.iter_mut().for_each(|task| task.close());
+        summary
+    }
+
+    fn run_for(&mut self, at_most: Duration, done: impl Fn(&Books) -> bool) -> Summary {
+        let end = self.clock.elapsed() + at_most;
+        loop {
+            let idle = self.idle_until();
+            if done(&self.books) || self.clock.elapsed() >= end {
+                break;
+            }
+            match idle {
+                Some(until) => {
+                    let left = end - self.clock.elapsed();
+                    self.clock
+                        .advance(self.from_now(until).clamp(Duration::from_nanos(1), left));
+                }
+                None if self.wait_for_tokio() => {}
+                None => break,
+            }
+        }
+        Summary::of(&self.snapshot())
+    }
+
+    /// Runs until idle; returns when the first task wants to be woken.
+    fn idle_until(&mut self) -> Option<Nanos> {
+        loop {
+            if let Step::Wait(until) = self.round() {
+                return until;
+            }
+        }
+    }
+
+    fn from_now(&self, until: Nanos) -> Duration {
+        Duration::from_nanos(until.saturating_sub(self.clock.now()))
+    }
+
+    /// Steps as many tasks as there are, drawn at random; if none of them progresses, then every task once, to be sure.
+    fn round(&mut self) -> Step {
+        self.let_tokio_on();
+        let mut progress = false;
+        for _ in 0..self.tasks.len() {
+            let drawn = self.rng.index(self.tasks.len());
+            progress |= self.tasks[drawn].step(self.phase) == Step::Progress;
+        }
+        if progress {
+            return Step::Progress;
+        }
+        let mut first: Option<Nanos> = None;
+        for task in &mut self.tasks {
+            match task.step(self.phase) {
+                Step::Progress => progress = true,
+                Step::Wait(until) => first = first.into_iter().chain(until).min(),
+            }
+        }
+        if progress {
+            Step::Progress
+        } else {
+            Step::Wait(first)
+        }
+    }
+
+    fn let_tokio_on(&self) {
+        if let Some(tokio) = &self.tokio {
+            tokio.block_on(async {
+                for _ in 0..YIELDS {
+                    tokio::task::yield_now().await;
+                }
+            });
+        }
+    }
+
+    /// Lets a millisecond of real time pass for tokio's timers; false if there is no tokio to wait for.
+    fn wait_for_tokio(&self) -> bool {
+        let Some(tokio) = &self.tokio else { return false };
+        tokio.block_on(tokio::time::sleep(Duration::from_millis(1)));
+        true
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver")
+            .field("tasks", &self.tasks.len())
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
+    }
+}
