@@ -1,4 +1,5 @@
-//! Measures the embedded store: `cargo run --release -p trombe-connectors --example rates [FOLDER] [full|normal|off]`.
+//! Measures the embedded store: `cargo run --release -p trombe-connectors --example rates [FOLDER] [full|normal|off]
+//! [log|index|state]`.
 //!
 //! Messages, documents and values have about 300 bytes. One caller writes batches of 1, 100 and 1,000, then sixteen
 //! callers write batches of 1 at once, which shows what group commit gives.
@@ -49,10 +50,18 @@ async fn main() -> Answer<()> {
         )
         .await?;
 
-    appends(&store).await?;
-    polls(&store)?;
-    bulks(&store).await?;
-    state(&store)?;
+    let only = arguments.next();
+    let wanted = |part| only.as_deref().is_none_or(|only| only == part);
+    if wanted("log") {
+        appends(&store).await?;
+        polls(&store)?;
+    }
+    if wanted("index") {
+        bulks(&store).await?;
+    }
+    if wanted("state") {
+        state(&store)?;
+    }
     Ok(())
 }
 
@@ -117,15 +126,22 @@ async fn bulks(store: &EmbeddedStore) -> Answer<()> {
         while clock.is_running() {
             let ids = clock.done..clock.done + batch;
             store
-                .bulk(
-                    ids.map(|n| document("new", batch * 1_000_000_000 + n, 1))
-                        .collect(),
-                )
+                .bulk(ids.map(|n| document("new", (batch << 32) + n, 1)).collect())
                 .await?;
             clock.done += batch;
         }
         clock.report(&format!("new documents/s, bulks of {batch}"));
     }
+    let mut clock = Clock::start();
+    while clock.is_running() {
+        let bulk = |caller: u64| {
+            let ids = clock.done + caller * 1000..clock.done + (caller + 1) * 1000;
+            store.bulk(ids.map(|n| document("new", n, 1)).collect())
+        };
+        try_join_all((0..CALLERS).map(bulk)).await?;
+        clock.done += CALLERS * 1000;
+    }
+    clock.report(&format!("new documents/s, bulks of 1000, {CALLERS} callers"));
     let mut clock = Clock::start();
     while clock.is_running() {
         let ids = clock.done..clock.done + 1000;

@@ -62,7 +62,7 @@ impl Consumer {
             for number in (member..found.partitions).step_by(members as usize) {
                 let id = found.first_partition + i64::from(number);
                 let lease = Lease::acquire(&shared.leases, &group, &topic, number)?;
-                let next_offset = start(&connection, &group, id).map_err(Fault::from)?;
+                let next_offset = first_offset(&connection, &group, id).map_err(Fault::from)?;
                 assigned.push(Assigned {
                     topic: topic.clone(),
                     number,
@@ -185,15 +185,16 @@ impl LogConsumer for Consumer {
     fn lag(&mut self) -> Result<Vec<Lag>, LogError> {
         let snapshot = self.connection.unchecked_transaction().map_err(Fault::from)?;
         let lag = |assigned: &Assigned| {
+            let partition = Partition::load(&snapshot, assigned.id)?;
+            let committed = first_offset(&snapshot, &self.group, assigned.id)?;
+            let offset = committed.max(partition.start_offset).cast_unsigned();
             Ok(Lag {
                 committed: Position {
                     topic: assigned.topic.clone(),
                     partition: assigned.number,
-                    offset: start(&snapshot, &self.group, assigned.id)?.cast_unsigned(),
+                    offset,
                 },
-                end_offset: Partition::load(&snapshot, assigned.id)?
-                    .end_offset
-                    .cast_unsigned(),
+                end_offset: partition.end_offset.cast_unsigned(),
             })
         };
         let lags: rusqlite::Result<_> = self.assigned.iter().map(lag).collect();
@@ -269,8 +270,9 @@ impl Room {
     }
 }
 
-/// Where a group begins: at its committed offset, else at the oldest message.
-fn start(connection: &Connection, group: &str, partition_id: i64) -> rusqlite::Result<i64> {
+/// Where a group begins: at its committed offset, even if retention has deleted what was there, else at the oldest
+/// message.
+fn first_offset(connection: &Connection, group: &str, partition_id: i64) -> rusqlite::Result<i64> {
     match committed_offset(connection, group, partition_id)? {
         Some(offset) => Ok(offset),
         None => Ok(Partition::load(connection, partition_id)?.start_offset),
