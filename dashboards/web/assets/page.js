@@ -4,9 +4,11 @@
 const SILENCE_MS_MAX = 30000; // three missed heartbeats
 const ANNOUNCEMENT_MS = 60000;
 const RETRY_MS = 3000;
+const COPIED_MS = 1500;
 
 const root = document.documentElement;
 const live = document.getElementById("live");
+const main = document.getElementById("main");
 root.classList.add("js");
 
 // ---- The event stream ----
@@ -26,6 +28,7 @@ function setLive(state, text) {
 
 function heard() {
   heardAt = Date.now();
+  main.removeAttribute("aria-busy");
   setLive("live", "live");
 }
 
@@ -71,6 +74,7 @@ function swap(part, html) {
   const active = document.activeElement;
   const focus = active && part.contains(active) ? active.id : "";
   const open = [...part.querySelectorAll("details[open]")].map((details) => details.id);
+  const place = reading?.x;
   const scrolls = [...part.querySelectorAll(".scroll")].map((box) => [box.scrollTop, box.scrollLeft]);
   part.innerHTML = html; // escaped by the server, and no script of it could run under the page's policy
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
@@ -78,7 +82,7 @@ function swap(part, html) {
     if (scrolls[number]) [box.scrollTop, box.scrollLeft] = scrolls[number];
   });
   if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
-  if (reading && part.contains(document.getElementById(reading.id))) moveTo(reading.x);
+  if (reading && part.contains(document.getElementById(reading.id))) moveTo(place);
   announce();
 }
 
@@ -119,24 +123,31 @@ setInterval(() => {
 
 // ---- Choosing a view without a reload ----
 
-function look(url) {
-  if (url.pathname !== location.pathname) return false;
-  history.pushState(null, "", url.pathname + url.search);
-  events = "/events" + url.search;
+// The address says what is shown; one choice changes one part of it, however old the clicked control is.
+function choose(name, value) {
+  const query = new URLSearchParams(location.search);
+  query.set(name, value);
+  history.pushState(null, "", "/?" + query);
+  events = "/events?" + query;
+  main.setAttribute("aria-busy", "true");
   connect();
-  return true;
 }
 
 document.addEventListener("click", (event) => {
-  const link = event.target.closest("a[data-view]");
-  const isPlain = !event.ctrlKey && !event.metaKey && !event.shiftKey && event.button === 0;
-  if (link && isPlain && look(new URL(link.href))) event.preventDefault();
+  const link = event.target.closest("a[data-choice]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  const [name, value] = link.dataset.choice.split("=");
+  for (const other of document.querySelectorAll(`a[data-choice^="${name}="]`)) {
+    if (other.dataset.choice === link.dataset.choice) other.setAttribute("aria-current", "true");
+    else other.removeAttribute("aria-current");
+  }
+  choose(name, value);
 });
 document.addEventListener("change", (event) => {
-  const form = event.target.closest("form[data-view]");
-  if (!form) return;
+  if (!event.target.matches("select[data-choice]")) return;
   event.target.blur();
-  look(new URL("/?" + new URLSearchParams(new FormData(form)), location.href));
+  choose(event.target.name, event.target.value);
 });
 addEventListener("popstate", () => location.reload());
 
@@ -227,14 +238,15 @@ document.addEventListener("keydown", (event) => {
 // ---- Small things ----
 
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest(".copy");
   if (!button) return;
   try {
-    await navigator.clipboard.writeText(button.dataset.copy);
-    button.textContent = "Copied";
+    await navigator.clipboard.writeText(button.previousElementSibling.title);
+    button.textContent = "Done";
   } catch {
-    button.textContent = "Not allowed";
+    button.textContent = "Failed";
   }
+  setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
 });
 document.getElementById("theme").addEventListener("click", () => {
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;

@@ -149,6 +149,11 @@ pub(crate) fn minute(at: DateTime<Utc>) -> String {
     at.format("%-d %b, %H:%M").to_string()
 }
 
+/// `19 Oct 2024, 14:05`, where the year is not obvious.
+pub(crate) fn minute_of_year(at: DateTime<Utc>) -> String {
+    at.format("%-d %b %Y, %H:%M").to_string()
+}
+
 /// `19 Oct 2024, 14:05:09 UTC`
 pub(crate) fn second(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y, %H:%M:%S UTC").to_string()

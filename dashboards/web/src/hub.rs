@@ -8,9 +8,9 @@ use std::{
 
 use tokio::{
     sync::{OnceCell, Semaphore, watch},
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
-use trombe_connectors::Index;
+use trombe_connectors::{Index, IndexError};
 
 use crate::{
     PageOptions, Status, StatusSource,
@@ -118,14 +118,21 @@ impl Hub {
             if now < data_at {
                 continue;
             }
-            match self.index.revision().await {
+            let asked = timeout(
+                Duration::from_millis(self.options.read_ms_max),
+                self.index.revision(),
+            )
+            .await;
+            match asked
+                .unwrap_or_else(|_| Err(IndexError::Unavailable("it did not say its revision".to_owned())))
+            {
                 Ok(seen) if revision != Some(seen) => {
                     revision = Some(seen);
                     data_at = now + std::mem::take(&mut *locked(&self.cost)) * REFRESH_SHARE;
                     self.beat(|pulse| pulse.data += 1);
                 }
                 Ok(_) => {}
-                Err(error) => tracing::debug!(%error, "the index did not say its revision"),
+                Err(error) => tracing::debug!(%error, "the index was not asked for changes"),
             }
         }
     }

@@ -5,6 +5,7 @@ use rust_decimal::Decimal;
 
 use crate::{
     documents::{Miner, Value, Volume},
+    format,
     query::{Period, View},
 };
 
@@ -109,6 +110,16 @@ fn share_of(sat: u64, share: f64) -> f64 {
 }
 
 impl Market {
+    /// A time of this range as it is written here: with its year in a range of many months.
+    pub(crate) fn time(&self, at: DateTime<Utc>) -> String {
+        const DAYS_WITHOUT_YEAR_MAX: i64 = 200;
+        if (self.until - self.from).num_days() > DAYS_WITHOUT_YEAR_MAX {
+            format::minute_of_year(at)
+        } else {
+            format::minute(at)
+        }
+    }
+
     /// The price line, thinned to what a screen can show.
     pub(crate) fn points(&self) -> Vec<Point> {
         let step = step(

@@ -2,12 +2,16 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+use serde::{Deserialize, Serialize};
+
 /// Where the page listens, how it names its feed, and its limits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct PageOptions {
     /// The address that the caller binds. Loopback unless somebody decides otherwise: the page has no login.
     pub listen: SocketAddr,
     /// What the data is, shown wherever data is shown, e.g. `sample data`.
+    #[serde(skip)]
     pub feed_label: String,
     /// Host names answered besides `localhost` and IP addresses. Any other name is refused, because a foreign site
     /// could point its own name at this machine and read the page through the visitor's browser.

@@ -15,6 +15,10 @@ use crate::{
 
 /// Price observations read one by one; of what is older, the last one of each slot is read.
 const PRICES_READ_MAX: usize = 4_000;
+/// Miners read to learn which days and months there are, and how many of them are offered.
+const MINERS_READ_MAX: usize = 4_000;
+const DAYS_MAX: usize = 62;
+const MONTHS_MAX: usize = 36;
 /// Slots of the older part.
 const SLOTS: i32 = 240;
 /// Slots read at the same time.
@@ -165,18 +169,21 @@ impl Reader<'_> {
         self.documents(VOLUME, from, until, self.documents_max).await
     }
 
+    /// Adds the miners of the chosen day and month, and which others could be chosen.
     async fn miners(&self, view: View, market: Market) -> Result<Market, ReadError> {
         let known: Vec<Miner> = self
-            .documents(MINER, DateTime::UNIX_EPOCH, far_future(), self.documents_max)
+            .documents(MINER, DateTime::UNIX_EPOCH, far_future(), MINERS_READ_MAX)
             .await?;
         let periods: BTreeSet<Period> = known
             .iter()
             .filter_map(|miner| Period::parse(&miner.period))
             .collect();
-        let (days, months): (Vec<Period>, Vec<Period>) = periods
+        let (mut days, mut months): (Vec<Period>, Vec<Period>) = periods
             .into_iter()
             .rev()
             .partition(|period| matches!(period, Period::Day(_)));
+        days.truncate(DAYS_MAX);
+        months.truncate(MONTHS_MAX);
         let day = self.ranking(view.day.or(days.first().copied())).await?;
         let month = self.ranking(view.month.or(months.first().copied())).await?;
         Ok(Market {

@@ -8,7 +8,7 @@ pub(super) fn controls(view: View) -> Markup {
     html! {
         nav.choice aria-label="Time range" {
             @for span in Span::EVERY {
-                a #{ "range-" (span.key()) } href={ "/" (View { span, ..view }.query()) } data-view
+                a #{ "range-" (span.key()) } href={ "/" (View { span, ..view }.query()) } data-choice={ "range=" (span.key()) }
                     aria-current=[(span == view.span).then_some("true")]
                     aria-label=[(span == Span::All).then_some("All time")] { (span.label()) }
             }
@@ -22,7 +22,7 @@ pub(super) fn units(view: View, place: &str) -> Markup {
         nav.choice.small aria-label="Unit" {
             @for unit in Unit::EVERY {
                 a #{ "unit-" (place) "-" (unit.key()) } href={ "/" (View { unit, ..view }.query()) "#" (place) }
-                    data-view aria-current=[(unit == view.unit).then_some("true")] { (unit.label()) }
+                    data-choice={ "unit=" (unit.key()) } aria-current=[(unit == view.unit).then_some("true")] { (unit.label()) }
             }
         }
     }

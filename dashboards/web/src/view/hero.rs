@@ -73,7 +73,7 @@ fn tiles(market: &Market) -> Markup {
     let known = |text: String| (!market.hours.is_empty()).then_some(text);
     let hour = market
         .largest()
-        .map(|hour| format::minute(hour.at))
+        .map(|hour| market.time(hour.at))
         .unwrap_or_default();
     html! {
         dl.tiles {

@@ -58,7 +58,7 @@ fn drawn(market: &Market) -> Markup {
         unit.label()
     );
     let chart = chart::bars(&axis(market), &values, HEIGHT_PX, &summary);
-    let rows: Vec<Row> = bars.iter().map(row).collect();
+    let rows: Vec<Row> = bars.iter().map(|bar| row(market, bar)).collect();
     html! {
         figure #largest-figure .beside data-readout="largest-table" {
             (stage(&chart, "largest"))
@@ -67,14 +67,14 @@ fn drawn(market: &Market) -> Markup {
     }
 }
 
-fn row(bar: &Bar) -> Row {
+fn row(market: &Market, bar: &Bar) -> Row {
     vec![
-        html! { (format::minute(bar.start)) },
+        html! { (market.time(bar.start)) },
         html! { span title=(format::btc_exact(bar.max_tx_sat)) { (format::btc_fine(bar.max_tx_sat)) } },
         html! { @match bar.max_tx_eur { Some(eur) => span title=(format::eur(eur)) { (format::eur_round(eur)) }, None => span.faint { "no price" } } },
         html! {
             code title=(bar.max_tx_hash) { (format::hash(&bar.max_tx_hash)) }
-            button.copy.scripted type="button" data-copy=(bar.max_tx_hash)
+            button.copy.scripted type="button"
                 aria-label={ "Copy the hash " (format::hash(&bar.max_tx_hash)) } { "Copy" }
         },
     ]

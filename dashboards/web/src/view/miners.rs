@@ -42,7 +42,7 @@ fn ranking(view: View, kind: &str, title: &str, ranking: Option<&Ranking>, perio
 /// A form, so that it works without JavaScript, which only saves the button.
 fn chooser(view: View, kind: &str, chosen: Period, periods: &[Period]) -> Markup {
     html! {
-        form.chooser method="get" action="/" data-view {
+        form.chooser method="get" action="/" {
             input type="hidden" name="range" value=(view.span.key());
             input type="hidden" name="unit" value=(view.unit.key());
             @for other in [view.day, view.month].into_iter().flatten() {
@@ -53,7 +53,7 @@ fn chooser(view: View, kind: &str, chosen: Period, periods: &[Period]) -> Markup
                 }
             }
             label.unseen for={ "choose-" (kind) } { "Choose a " (kind) }
-            select id={ "choose-" (kind) } name=(kind) {
+            select id={ "choose-" (kind) } name=(kind) data-choice {
                 @if !periods.contains(&chosen) { option value=(chosen) selected { (called(chosen)) } }
                 @for period in periods {
                     option value=(period) selected[*period == chosen] { (called(*period)) }

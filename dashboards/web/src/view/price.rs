@@ -46,7 +46,7 @@ fn drawn(market: &Market) -> Markup {
         .iter()
         .map(|point| {
             vec![
-                html! { (format::minute(point.at)) },
+                html! { (market.time(point.at)) },
                 html! { (format::price(point.eur)) },
             ]
         })

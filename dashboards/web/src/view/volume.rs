@@ -84,7 +84,7 @@ fn drawn(market: &Market) -> Markup {
         market.view.span.words()
     );
     let chart = chart::bars(&axis(market), &values, HEIGHT_PX, &summary);
-    let rows: Vec<Row> = bars.iter().map(row).collect();
+    let rows: Vec<Row> = bars.iter().map(|bar| row(market, bar)).collect();
     figure(
         "volume",
         &chart,
@@ -93,9 +93,9 @@ fn drawn(market: &Market) -> Markup {
     )
 }
 
-fn row(bar: &Bar) -> Row {
+fn row(market: &Market, bar: &Bar) -> Row {
     vec![
-        html! { (format::minute(bar.start)) },
+        html! { (market.time(bar.start)) },
         html! { span title=(format::btc_exact(bar.volume_sat)) { (format::btc(bar.volume_sat)) } },
         html! { span title=(format::btc_exact(bar.adjusted_sat)) { (format::btc(bar.adjusted_sat)) } },
         html! { span title=(format::eur(bar.volume_eur)) { (format::eur_round(bar.volume_eur)) } },
