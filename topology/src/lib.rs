@@ -1,1 +1,52 @@
 //! The Bitcoin topology: spouts, bolts and wiring.
+//!
+//! ```text
+//! bpi ──────────► parse-prices ──────┬─► price-hours ─► volume ─► index
+//!                                    └────────────┐       ▲
+//! transactions ─► parse-transactions ─► transactions ─────┘
+//! blocks ───────► parse-blocks ──────────────► miners ─────────► index
+//! dead-letters ─► read-dead-letters ───────────────────────────► index
+//! parse-* ─► documents (values, raw messages) ─────────────────► index
+//! parse-* ─► dead ─► dead-letter (to the log)
+//! ```
+//!
+//! # Decisions
+//!
+//! - **Every document is a pure function of the set of messages in the log.** Their order, duplicates, the number of tasks,
+//!   crashes and replays change no byte of any `_id`, `_version` or `_source`. So no bolt adds increments: each keeps the *set* of
+//!   distinct observations, states absolute values, and versions them by the number of observations that bear on them. The
+//!   cost: state is kept for as long as a late message may correct something ([`TopologyConfig`] names how long).
+//! - **An ack means durable.** A stateful bolt writes its state, then states what follows from it, and acks what it has
+//!   read when all of that is in the index. After a crash the log gives the same tuples again; they change nothing
+//!   but repeat the statements that may have been lost.
+//! - **A bad record never stops the stream.** It becomes a dead letter with its reason, in the log and from there in the index.
+//! - **A dead index pauses the spouts.** The log is the buffer, no tuple fails, [`Health`] says why.
+//!
+//! Architecture invariant: nothing here knows which log, index or state store it talks to; only [`EmbeddedState`] names one.
+
+mod config;
+mod dead_letter;
+pub mod documents;
+mod miners;
+mod offsets;
+mod parse;
+mod prices;
+mod raw;
+mod render;
+mod signals;
+mod sinks;
+mod spout;
+mod state;
+#[cfg(test)]
+mod testing;
+mod time;
+mod topics;
+mod transactions;
+mod volume;
+mod wiring;
+
+pub use config::{ConfigError, TopologyConfig};
+pub use signals::{FeedOver, Health};
+pub use state::EmbeddedState;
+pub use topics::{BLOCKS, BPI, DEAD_LETTERS, TOPICS, TRANSACTIONS, create_topics};
+pub use wiring::bitcoin;

@@ -1,0 +1,88 @@
+//! Where the bolts keep their state: the embedded store behind the engine's trait, and how long it is kept.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use trombe::{StateError, StateStore};
+use trombe_connectors::EmbeddedStore;
+
+/// The embedded store as the engine's [`StateStore`]. The engine and the connectors do not know each other; this is where
+/// they meet.
+#[derive(Clone, Debug)]
+pub struct EmbeddedState(EmbeddedStore);
+
+impl EmbeddedState {
+    /// State in this store.
+    pub fn new(store: EmbeddedStore) -> Self {
+        Self(store)
+    }
+}
+
+impl StateStore for EmbeddedState {
+    fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        self.0
+            .state_get(namespace, key)
+            .map_err(|error| StateError::new(namespace, error))
+    }
+
+    fn scan(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), StateError> {
+        self.0
+            .state_scan(namespace, prefix, each)
+            .map_err(|error| StateError::new(namespace, error))
+    }
+
+    fn apply(&self, changes: &[trombe::StateChange]) -> Result<(), StateError> {
+        let namespace = changes.first().map_or("", |change| &change.namespace);
+        let changes = changes
+            .iter()
+            .cloned()
+            .map(|change| trombe_connectors::StateChange {
+                namespace: change.namespace,
+                key: change.key,
+                value: change.value,
+                expires_ms: change.expires_ms,
+            });
+        self.0
+            .state_apply(changes.collect())
+            .map_err(|error| StateError::new(namespace, error))
+    }
+}
+
+/// How long state is kept after it was last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    hours: Option<u32>,
+}
+
+impl Retention {
+    /// State is kept for so many hours; `None`: for ever.
+    pub(crate) fn new(hours: Option<u32>) -> Self {
+        Self { hours }
+    }
+
+    /// When state written now may be forgotten. It follows the clock and not the feed, so that a replay of old blocks
+    /// keeps its state as long as a live feed does.
+    pub(crate) fn expires_ms(self) -> Option<i64> {
+        self.hours
+            .map(|hours| chrono::Utc::now().timestamp_millis() + i64::from(hours) * 3_600_000)
+    }
+}
+
+/// A value as it stands in the store: JSON, legible with the store's own tools.
+pub(crate) fn encode<V: Serialize>(namespace: &str, value: &V) -> Result<Vec<u8>, StateError> {
+    serde_json::to_vec(value).map_err(|error| StateError::new(namespace, error))
+}
+
+/// The value that stands in the store.
+pub(crate) fn decode<V: DeserializeOwned>(namespace: &str, row: &[u8]) -> Result<V, StateError> {
+    serde_json::from_slice(row).map_err(|error| {
+        StateError::new(
+            namespace,
+            format!("a row cannot be read ({error}); restore or delete the store"),
+        )
+    })
+}

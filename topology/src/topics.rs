@@ -1,0 +1,34 @@
+//! The topics of the log.
+
+use trombe_connectors::{Log, LogError, TopicOptions};
+
+use crate::TopologyConfig;
+
+/// Price messages.
+pub const BPI: &str = "p3-btc-bpi";
+/// Block messages.
+pub const BLOCKS: &str = "p3-btc-blocks";
+/// Transaction messages.
+pub const TRANSACTIONS: &str = "p3-btc-transactions";
+/// Records that could not be understood or stored.
+pub const DEAD_LETTERS: &str = "p3-btc-dead-letter";
+/// All topics.
+pub const TOPICS: [&str; 4] = [BPI, BLOCKS, TRANSACTIONS, DEAD_LETTERS];
+
+/// Partitions of every topic, fixed for their life: so many members can share a consumer group.
+const PARTITIONS: u32 = 9;
+
+/// Creates the topics that are absent, and gives the others their retention.
+pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
+    let retention_ms = config
+        .log_retention_hours
+        .map(|hours| i64::from(hours) * 3_600_000);
+    let options = TopicOptions {
+        partitions: PARTITIONS,
+        retention_ms,
+    };
+    for topic in TOPICS {
+        log.create_topic(topic, &options).await?;
+    }
+    Ok(())
+}

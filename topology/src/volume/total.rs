@@ -1,0 +1,123 @@
+//! One hour: the latest statement of every key group and the prices that bear on it.
+
+use std::collections::BTreeMap;
+
+use btc_records::{EurAmount, Satoshi};
+
+use crate::documents::VolumeDocument;
+use crate::prices::{PriceBook, PriceObservation, bearing_on_hour};
+use crate::time::{Hour, rfc3339};
+use crate::transactions::{Largest, MinuteVolume, Partial};
+
+/// Everything known of one hour.
+#[derive(Debug)]
+pub(super) struct HourTotal {
+    hour: Hour,
+    partials: BTreeMap<u16, Partial>,
+    prices: PriceBook,
+}
+
+impl HourTotal {
+    pub(super) fn new(hour: Hour) -> Self {
+        Self {
+            hour,
+            partials: BTreeMap::new(),
+            prices: PriceBook::default(),
+        }
+    }
+
+    /// Takes a key group's statement and says whether it is newer than the one that is there.
+    pub(super) fn put_partial(&mut self, partial: &Partial) -> bool {
+        let is_newer = self
+            .partials
+            .get(&partial.group)
+            .is_none_or(|known| known.version < partial.version);
+        if is_newer {
+            self.partials.insert(partial.group, partial.clone());
+        }
+        is_newer
+    }
+
+    /// Takes an observation of the price that bears on this hour and says whether it is new.
+    pub(super) fn put_price(&mut self, price: &PriceObservation) -> bool {
+        self.prices.insert(price)
+    }
+
+    /// How much memory this takes, in rows of the store.
+    pub(super) fn rows_count(&self) -> usize {
+        self.partials.len() + usize::try_from(self.prices.count(i64::MIN..=i64::MAX)).unwrap_or(usize::MAX)
+    }
+
+    /// The hour's document and its version, once there is a transaction.
+    ///
+    /// The version counts all distinct inputs that bear on the hour, so it is the same in whatever order they came,
+    /// and grows whenever the content changes.
+    pub(super) fn document(&self) -> Option<(u64, VolumeDocument)> {
+        let sightings: u64 = self.partials.values().map(|partial| partial.version).sum();
+        if sightings == 0 {
+            return None;
+        }
+        let minutes = self.minutes();
+        let sum =
+            |volume: fn(&MinuteVolume) -> u64| minutes.values().map(volume).fold(0_u64, u64::saturating_add);
+        let volume = Satoshi::from_sum(sum(|minute| minute.outputs_sat));
+        let (mut volume_eur, mut priced_sat) = (EurAmount::ZERO, 0_u64);
+        for (&minute, volumes) in &minutes {
+            if let Some(eur) = self.prices.at(self.hour.minute(minute)) {
+                let worth = EurAmount::of(Satoshi::from_sum(volumes.outputs_sat), eur);
+                // Only sums that no true chain reaches do not fit; they stop growing.
+                volume_eur = volume_eur.checked_add(worth).unwrap_or(volume_eur);
+                priced_sat = priced_sat.saturating_add(volumes.outputs_sat);
+            }
+        }
+        let largest = self.largest();
+        let max_tx = Satoshi::from_sum(largest.map_or(0, |largest| largest.outputs_sat));
+        let max_tx_eur = largest
+            .and_then(|largest| self.prices.at(self.hour.minute(largest.minute)))
+            .map(|eur| EurAmount::of(max_tx, eur));
+        let document = VolumeDocument {
+            timestamp: rfc3339(self.hour.start_s()),
+            volume_sat: volume.to_sat(),
+            volume_btc: volume.to_btc_chart_f64(),
+            volume_eur: volume_eur.to_chart_f64(),
+            volume_eur_exact: volume_eur.to_string(),
+            adjusted_volume_sat: sum(|minute| minute.adjusted_sat),
+            max_tx_sat: max_tx.to_sat(),
+            max_tx_btc: max_tx.to_btc_chart_f64(),
+            max_tx_eur: max_tx_eur.map(EurAmount::to_chart_f64),
+            max_tx_eur_exact: max_tx_eur.map(|eur| eur.to_string()),
+            max_tx_hash: largest.map(|largest| largest.txid.to_string()),
+            tx_count: self.partials.values().map(|partial| partial.tx_count).sum(),
+            priced_share: share(priced_sat, volume.to_sat()),
+        };
+        Some((
+            sightings + self.prices.count(bearing_on_hour(self.hour)),
+            document,
+        ))
+    }
+
+    /// The volumes of all key groups, by minute.
+    fn minutes(&self) -> BTreeMap<u8, MinuteVolume> {
+        let mut minutes: BTreeMap<u8, MinuteVolume> = BTreeMap::new();
+        for volume in self.partials.values().flat_map(|partial| &partial.minutes) {
+            let sum = minutes.entry(volume.minute).or_default();
+            sum.outputs_sat = sum.outputs_sat.saturating_add(volume.outputs_sat);
+            sum.adjusted_sat = sum.adjusted_sat.saturating_add(volume.adjusted_sat);
+        }
+        minutes
+    }
+
+    fn largest(&self) -> Option<&Largest> {
+        let candidates = self
+            .partials
+            .values()
+            .filter_map(|partial| partial.largest.as_ref());
+        candidates.reduce(|best, other| if other.outdoes(best) { other } else { best })
+    }
+}
+
+/// The part of `all` that is `priced`, for a chart; nothing of nothing is 0.
+#[expect(clippy::cast_precision_loss, reason = "a share is read with a few digits")]
+pub(crate) fn share(priced: u64, all: u64) -> f64 {
+    if all == 0 { 0.0 } else { priced as f64 / all as f64 }
+}
