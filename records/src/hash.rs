@@ -36,9 +36,7 @@ macro_rules! hash {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let mut text = String::with_capacity(64);
-                hex::encode_into(&mut text, self.0.iter().rev().copied());
-                f.pad(&text)
+                f.pad(&hex::encode(self.0.iter().rev().copied()))
             }
         }
 

@@ -12,6 +12,17 @@ const DIGITS: [u8; 256] = {
     table
 };
 
+/// The two digits of every byte, in lower case.
+const PAIRS: [[u8; 2]; 256] = {
+    let mut table = [[0; 2]; 256];
+    let mut value = 0;
+    while value < 256 {
+        table[value] = [b"0123456789abcdef"[value >> 4], b"0123456789abcdef"[value & 0xf]];
+        value += 1;
+    }
+    table
+};
+
 fn byte(pair: [u8; 2]) -> Option<u8> {
     let (high, low) = (DIGITS[usize::from(pair[0])], DIGITS[usize::from(pair[1])]);
     ((high | low) < 16).then_some(high << 4 | low)
@@ -23,7 +34,11 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     if !rest.is_empty() {
         return None;
     }
-    pairs.iter().map(|&pair| byte(pair)).collect()
+    let mut bytes = vec![0; pairs.len()];
+    for (slot, &pair) in bytes.iter_mut().zip(pairs) {
+        *slot = byte(pair)?;
+    }
+    Some(bytes)
 }
 
 /// The 32 bytes that `text` spells in reverse: hashes are printed with their last byte first.
@@ -39,20 +54,16 @@ pub(crate) fn decode_reversed(text: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Appends `bytes` to `text` in lower case.
-pub(crate) fn encode_into(text: &mut String, bytes: impl IntoIterator<Item = u8>) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 0xf] {
-            text.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
-    }
+/// Appends the digits of `bytes` to `text`, in lower case.
+pub(crate) fn encode_into(text: &mut Vec<u8>, bytes: impl IntoIterator<Item = u8>) {
+    text.extend(bytes.into_iter().flat_map(|byte| PAIRS[usize::from(byte)]));
 }
 
-/// `bytes` in lower case.
-pub(crate) fn encode(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    encode_into(&mut text, bytes.iter().copied());
-    text
+/// The digits of `bytes`, in lower case.
+pub(crate) fn encode(bytes: impl IntoIterator<Item = u8>) -> String {
+    let mut text = Vec::new();
+    encode_into(&mut text, bytes);
+    String::from_utf8(text).expect("digits are ASCII")
 }
 
 #[cfg(test)]
@@ -62,7 +73,7 @@ mod tests {
     #[test]
     fn round_trip_and_refusals() {
         assert_eq!(decode("00fF7a"), Some(vec![0x00, 0xff, 0x7a]));
-        assert_eq!(encode(&[0x00, 0xff, 0x7a]), "00ff7a");
+        assert_eq!(encode([0x00, 0xff, 0x7a]), "00ff7a");
         for bad in ["0", "0g", "é", " 1", "+1"] {
             assert_eq!(decode(bad), None, "{bad:?}");
         }

@@ -50,7 +50,7 @@ pub struct BlockRecord {
     pub miner: Miner,
     /// Number of transactions, the coinbase included.
     pub tx_count: Option<u32>,
-    /// The sum of all outputs but the coinbase's, as far as the message tells it.
+    /// The sum of all outputs but the coinbase's, as the provider counts them, if it does.
     pub outputs: Option<Satoshi>,
     /// The transaction with the largest outputs but for the coinbase, as far as the message tells it.
     pub largest: Option<LargestTransaction>,
@@ -76,4 +76,58 @@ pub enum ChainMessage {
     Blocks(Vec<BlockRecord>),
     /// Status, pong, statistics: nothing to record.
     Control,
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+    use crate::pools::MatchedBy;
+
+    fn time() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_469_682_363, 0).unwrap()
+    }
+
+    #[test]
+    fn records_survive_serde() {
+        let price = PriceRecord {
+            observed_at: time(),
+            eur: Eur::parse("595.30").unwrap(),
+            source: "kraken".to_owned(),
+        };
+        let json = serde_json::to_string(&price).unwrap();
+        expect![[r#"{"observed_at":"2016-07-28T05:06:03Z","eur":"595.3","source":"kraken"}"#]]
+            .assert_eq(&json);
+        assert_eq!(serde_json::from_str::<PriceRecord>(&json).unwrap(), price);
+
+        let (txid, outputs) = (Txid::from_bytes([7; 32]), Satoshi::ONE_BTC);
+        let transaction = TransactionRecord {
+            txid,
+            time: time(),
+            outputs,
+            adjusted: Satoshi::ZERO,
+        };
+        let json = serde_json::to_string(&transaction).unwrap();
+        assert_eq!(
+            serde_json::from_str::<TransactionRecord>(&json).unwrap(),
+            transaction
+        );
+
+        let block = BlockRecord {
+            hash: BlockHash::from_bytes([8; 32]),
+            prev_hash: None,
+            height: Some(422_557),
+            time: time(),
+            reward: Some(outputs),
+            fees: None,
+            miner: Miner::named("BTC.com", MatchedBy::Tag("/BTC.com/".to_owned())),
+            tx_count: None,
+            outputs: None,
+            largest: Some(LargestTransaction { txid, outputs }),
+            size_bytes: None,
+        };
+        let json = serde_json::to_string(&block).unwrap();
+        assert_eq!(serde_json::from_str::<BlockRecord>(&json).unwrap(), block);
+    }
 }

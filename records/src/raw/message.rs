@@ -7,7 +7,7 @@ use bitcoin::block::Header;
 use bitcoin::consensus::deserialize;
 use bitcoin::hashes::Hash;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::block::HEADER_BYTES;
 use super::transaction::Decoded;
@@ -20,58 +20,44 @@ use crate::json::{self, Amount, Seconds, Text};
 use crate::money::Satoshi;
 use crate::record::{BlockRecord, ChainMessage, LargestTransaction, TransactionRecord};
 
-#[derive(Serialize)]
-struct TransactionOut {
-    txid: Txid,
-    time: i64,
-    hex: String,
-}
-
 /// The `raw-transaction` message: `{"txid","time","hex"}`, `time` in Unix seconds.
 pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<Utc>) -> Vec<u8> {
-    let (txid, time) = (transaction.txid(), time.timestamp());
-    encode(&TransactionOut {
-        txid,
-        time,
-        hex: hex::encode(transaction.bytes()),
-    })
-}
-
-#[derive(Serialize)]
-struct BlockOut {
-    hash: BlockHash,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    height: Option<u32>,
-    header: String,
-    coinbase: String,
-    n_tx: u32,
-    size: usize,
-    outputs_sat: Satoshi,
-    largest_tx: Option<Txid>,
-    largest_tx_sat: Option<Satoshi>,
+    let (txid, time, bytes) = (transaction.txid(), time.timestamp(), transaction.bytes());
+    let mut message = format!(r#"{{"txid":"{txid}","time":{time},"hex":""#).into_bytes();
+    message.reserve_exact(bytes.len() * 2 + 2);
+    hex::encode_into(&mut message, bytes.iter().copied());
+    message.extend(b"\"}");
+    message
 }
 
 /// The `raw-block` message:
 /// `{"hash","height","header","coinbase","n_tx","size","outputs_sat","largest_tx","largest_tx_sat"}`, the last three
-/// without the coinbase, `largest_tx` null where there is no other transaction.
+/// without the coinbase, `largest_tx` and `largest_tx_sat` null where there is no other transaction.
 ///
-/// `height` stands in for the one that a version-1 block does not state; it is left out if neither is known.
+/// `height` stands in for the one that a version-1 block does not state; it is null if neither is known.
 pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {
-    encode(&BlockOut {
-        hash: block.hash(),
-        height: block.height().or(height),
-        header: hex::encode(block.header_bytes()),
-        coinbase: hex::encode(block.coinbase().bytes()),
-        n_tx: block.tx_count(),
-        size: block.bytes().len(),
-        outputs_sat: block.outputs(),
-        largest_tx: block.largest().map(|largest| largest.txid),
-        largest_tx_sat: block.largest().map(|largest| largest.outputs),
-    })
-}
-
-fn encode(message: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(message).expect("texts and integers always serialise")
+    let hex = |bytes: &[u8]| hex::encode(bytes.iter().copied());
+    let height = block
+        .height()
+        .or(height)
+        .map_or("null".to_owned(), |height| height.to_string());
+    let (largest_tx, largest_tx_sat) = match block.largest() {
+        Some(largest) => (format!("\"{}\"", largest.txid), largest.outputs.to_string()),
+        None => ("null".to_owned(), "null".to_owned()),
+    };
+    let fields = [
+        ("hash", format!("\"{}\"", block.hash())),
+        ("height", height),
+        ("header", format!("\"{}\"", hex(block.header_bytes()))),
+        ("coinbase", format!("\"{}\"", hex(block.coinbase().bytes()))),
+        ("n_tx", block.tx_count().to_string()),
+        ("size", block.bytes().len().to_string()),
+        ("outputs_sat", block.outputs().to_string()),
+        ("largest_tx", largest_tx),
+        ("largest_tx_sat", largest_tx_sat),
+    ];
+    let fields = fields.map(|(name, value)| format!("\"{name}\":{value}"));
+    format!("{{{}}}", fields.join(",")).into_bytes()
 }
 
 #[derive(Deserialize)]

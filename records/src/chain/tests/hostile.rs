@@ -104,11 +104,11 @@ fn depth_and_length() {
 /// Valid messages for the mutations below.
 fn seeds() -> [(&'static str, String); 4] {
     let payer = r#"[{"prev_out":{"addr":"1Payer","value":9},"script":"00"}]"#;
-    let payee = r#"[{"addr":"1Payee","value":5},{"value":3,"addr":"1Payer"}]"#;
+    let outputs = r#"[{"addr":"1Payee","value":5},{"value":3,"addr":"1Payer"}]"#;
     let extras = r#","extras":{"reward":319838750,"pool":{"name":"ViaBTC"},"coinbaseRaw":"00"}"#;
     let hash = hash(9);
     [
-        ("blockchain-info", utx(payer, payee)),
+        ("blockchain-info", utx(payer, outputs)),
         (
             "blockchain-info",
             format!(r#"{{"op":"block","x":{{"hash":"{hash}","time":1469682363}}}}"#),

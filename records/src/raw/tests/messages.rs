@@ -1,5 +1,4 @@
 //! The messages of the log: there and back, and altered on the way.
-#![expect(clippy::needless_raw_string_hashes, reason = "expect-test writes them")]
 
 use std::fmt::Write as _;
 
