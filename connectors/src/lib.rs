@@ -7,7 +7,9 @@ mod log;
 mod partitioner;
 mod wait;
 
-pub use crate::embedded::{EmbeddedConfig, EmbeddedStore, OpenError, StateChange, StateError, Synchronous};
+pub use crate::embedded::{
+    ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, StateChange, StateError, Synchronous,
+};
 pub use crate::index::{Document, Index, IndexError, Outcome, Range, StoredDocument};
 pub use crate::log::{
     ConsumerOptions, Lag, Log, LogConsumer, LogError, Message, Position, Record, TopicOptions,

@@ -1,5 +1,7 @@
 //! The embedded store against simple models in memory, on random operations.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::collections::BTreeMap;
@@ -122,8 +124,8 @@ fn run_log(steps: Vec<LogStep>) {
                 model.committed = model.next;
             }
             LogStep::Restart => {
-                reader = None;
-                reader = reader.or_else(|| Some(consumer(&store, "g", "topic")));
+                drop(reader.take());
+                reader = Some(consumer(&store, "g", "topic"));
                 model.next = model.committed;
             }
             LogStep::ReadAgain => {
@@ -262,7 +264,7 @@ fn run_state(applies: Vec<(Vec<StateChange>, bool)>) {
             let mut found = Vec::new();
             store
                 .state_scan(namespace, prefix, &mut |key, value| {
-                    found.push((key.to_vec(), value.to_vec()))
+                    found.push((key.to_vec(), value.to_vec()));
                 })
                 .unwrap();
             let wanted =

@@ -1,5 +1,7 @@
 //! Only a store is opened as a store, and nothing else is ever written to.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::fs;

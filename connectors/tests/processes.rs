@@ -5,6 +5,7 @@
 //! what had been promised when it killed the child.
 
 #![cfg(unix)] // a kill elsewhere is not the kill that is meant here
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -1,5 +1,7 @@
 //! What the embedded store promises beyond the traits: its queue, its limits, retention, expiry and leases.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};

@@ -22,7 +22,7 @@ pub(super) struct Consumer {
     assigned: Vec<Assigned>,
     /// The partition that the next poll begins with.
     turn: usize,
-    /// SQLite's mark of the file's state when the partitions were last looked at.
+    /// `SQLite`'s mark of the file's state when the partitions were last looked at.
     data_version: i64,
     missed: u64,
 }

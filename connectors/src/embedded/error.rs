@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// What SQLite answers decides whether a caller tries again: a full disk may be emptied, a read-only or
+    /// What `SQLite` answers decides whether a caller tries again: a full disk may be emptied, a read-only or
     /// damaged file stays what it is.
     #[test]
     fn the_code_decides_between_trying_again_and_giving_up() {

@@ -1,4 +1,4 @@
-//! The embedded store: the log, the index and keyed state in one SQLite file.
+//! The embedded store: the log, the index and keyed state in one `SQLite` file.
 //!
 //! No server and no configuration: [`EmbeddedStore::open`] makes the file where there is none. Several processes may
 //! use one file at once. Each has one thread that writes and puts everything that waits into one transaction;
@@ -37,7 +37,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
-pub use self::config::{EmbeddedConfig, Synchronous};
+pub use self::config::{ConfigError, EmbeddedConfig, Synchronous};
 pub use self::error::{OpenError, StateError};
 pub use self::state::StateChange;
 
@@ -57,7 +57,7 @@ use crate::{
     Range, StoredDocument, TopicOptions,
 };
 
-/// A handle to one SQLite file that holds the log, the index and keyed state. Clones share everything.
+/// A handle to one `SQLite` file that holds the log, the index and keyed state. Clones share everything.
 ///
 /// Dropping the last handle, consumers included, waits until everything that was queued is written.
 ///
@@ -87,18 +87,18 @@ struct Shared {
     readers: Readers,
     /// The folder of the locks that consumers hold.
     leases: PathBuf,
-    message_bytes_max: usize,
+    config: EmbeddedConfig,
     _private: Option<TempDir>,
 }
 
 impl EmbeddedStore {
     /// Opens the file, creating it if it is absent.
     pub fn open(path: impl AsRef<Path>, config: EmbeddedConfig) -> Result<Self, OpenError> {
-        Self::open_in(path.as_ref(), &config, None)
+        Self::open_in(path.as_ref(), config, None)
     }
 
     /// Opens a private store that is gone with its last handle. It is a file in the folder for temporary ones, since
-    /// SQLite's memory databases let readers wait for the writer.
+    /// `SQLite`'s memory databases let readers wait for the writer.
     pub fn open_in_memory() -> Result<Self, OpenError> {
         let inaccessible = |error: std::io::Error| OpenError::Inaccessible {
             path: std::env::temp_dir(),
@@ -109,24 +109,24 @@ impl EmbeddedStore {
             synchronous: Synchronous::Off,
             ..EmbeddedConfig::default()
         };
-        Self::open_in(&folder.path().join("store"), &config, Some(folder))
+        Self::open_in(&folder.path().join("store"), config, Some(folder))
     }
 
-    fn open_in(path: &Path, config: &EmbeddedConfig, private: Option<TempDir>) -> Result<Self, OpenError> {
+    fn open_in(path: &Path, config: EmbeddedConfig, private: Option<TempDir>) -> Result<Self, OpenError> {
         let inaccessible = |error: std::io::Error| OpenError::Inaccessible {
             path: path.into(),
             reason: error.to_string(),
         };
-        let connection = connection::open_writer(path, config)?;
+        let connection = connection::open_writer(path, &config)?;
         // Two names of one file must lead to the same leases.
         let path = fs::canonicalize(path).map_err(inaccessible)?;
         let mut leases = path.clone().into_os_string();
         leases.push("-leases");
         let shared = Shared {
-            writer: Writer::start(connection, config).map_err(inaccessible)?,
-            readers: Readers::new(&path, config),
+            writer: Writer::start(connection, &config).map_err(inaccessible)?,
+            readers: Readers::new(&path, &config),
             leases: leases.into(),
-            message_bytes_max: config.message_bytes_max,
+            config,
             _private: private,
         };
         Ok(Self {
@@ -226,7 +226,7 @@ impl Log for EmbeddedStore {
         topic: &'a str,
         messages: Vec<Message>,
     ) -> BoxFuture<'a, Result<Vec<Position>, LogError>> {
-        let append = Append::new(topic, messages, self.shared.message_bytes_max);
+        let append = Append::new(topic, messages, self.shared.config.message_bytes_max);
         async { Ok(self.shared.writer.submit(append?).await?) }.boxed()
     }
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::error::OpenError;
 
-/// Marks the file as ours in SQLite's own header; `file` shows it as "application id".
+/// Marks the file as ours in `SQLite`'s own header; `file` shows it as "application id".
 const APPLICATION_ID: i64 = 0x5472_6d62; // "Trmb"
 const VERSION: i64 = 1;
 const TABLES: &str = include_str!("schema.sql");
@@ -36,7 +36,7 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
 }
 
-/// Tells an SQLite error in the words of opening a store.
+/// Tells an `SQLite` error in the words of opening a store.
 pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> OpenError {
     let path = path.to_owned();
     let reason = error.to_string();

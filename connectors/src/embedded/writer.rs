@@ -178,7 +178,7 @@ impl WriterThread {
         let mut groups = vec![jobs];
         while let Some(mut group) = groups.pop() {
             match self.transact(&mut group) {
-                Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
+                Ok(()) => answer(group, &Ok(())),
                 Err(Failure {
                     job: Some(culprit), ..
                 }) if group.len() > 1 => {
@@ -191,9 +191,7 @@ impl WriterThread {
                             .filter(|group| !group.is_empty()),
                     );
                 }
-                Err(Failure { fault, .. }) => {
-                    group.into_iter().for_each(|job| job.answer(Err(fault.clone())));
-                }
+                Err(Failure { fault, .. }) => answer(group, &Err(fault)),
             }
         }
     }
@@ -210,7 +208,7 @@ impl WriterThread {
         transaction.commit().map_err(whole)
     }
 
-    /// Begins a transaction, waiting for other processes that are writing. SQLite's own wait backs off to 100 ms,
+    /// Begins a transaction, waiting for other processes that are writing. `SQLite`'s own wait backs off to 100 ms,
     /// which leaves a process behind that competes with a busy one; a short, constant wait shares fairly.
     fn begin(&self) -> Result<Transaction<'_>, Fault> {
         const WAIT: Duration = Duration::from_micros(500);
@@ -236,7 +234,7 @@ impl WriterThread {
         }
         loop {
             match self.begin().and_then(|transaction| retention::step(transaction)) {
-                Ok(deleted) if deleted == 0 => break,
+                Ok(0) => break,
                 // The rest follows after the next write.
                 Ok(_) if !self.jobs.is_empty() => return,
                 Ok(_) => {}
@@ -247,5 +245,11 @@ impl WriterThread {
             }
         }
         self.housekept = Instant::now();
+    }
+}
+
+fn answer(jobs: Vec<Box<dyn Job>>, committed: &Result<(), Fault>) {
+    for job in jobs {
+        job.answer(committed.clone());
     }
 }
