@@ -100,6 +100,18 @@ mod tests {
         assert!(EurAmount(i128::MIN).checked_sub(worth).is_err());
     }
 
+    #[test]
+    fn survives_serde() {
+        for amount in [
+            EurAmount(i128::MAX),
+            EurAmount(-1),
+            EurAmount::of(Satoshi::MAX_MONEY, Eur::MAX),
+        ] {
+            let json = serde_json::to_string(&amount).unwrap();
+            assert_eq!(serde_json::from_str::<EurAmount>(&json).unwrap(), amount);
+        }
+    }
+
     proptest! {
         #[test]
         fn the_decimal_library_agrees(satoshi in 0_u64..=100_000_000_000, price in 0_u64..=100_000_000_000_000) {

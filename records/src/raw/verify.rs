@@ -102,6 +102,10 @@ fn hash_pair(left: &[u8], right: &[u8]) -> [u8; 32] {
 
 #[cfg(test)]
 mod tests {
+    use bitcoin::absolute::LockTime;
+    use bitcoin::transaction::Version;
+    use bitcoin::{Amount, ScriptBuf, TxIn, TxOut, Witness};
+
     use super::*;
 
     #[test]
@@ -137,5 +141,48 @@ mod tests {
         let pairs: Vec<[u8; 32]> = [1, 2, 3, 4, 5, 6, 5, 6].map(|leaf| [leaf; 32]).into();
         assert_eq!(merkle_root(pairs), Err(BlockFault::RepeatedTransactions));
         assert_eq!(merkle_root(vec![]), Err(BlockFault::Empty));
+    }
+
+    /// A coinbase with a witness and an output script for each of `scripts`.
+    fn coinbase(witness: &[[u8; 32]], scripts: &[&[u8]]) -> Transaction {
+        let input = TxIn {
+            witness: Witness::from_slice(witness),
+            ..TxIn::default()
+        };
+        let output = scripts.iter().map(|script| TxOut {
+            value: Amount::ZERO,
+            script_pubkey: ScriptBuf::from_bytes(script.to_vec()),
+        });
+        Transaction {
+            version: Version::ONE,
+            lock_time: LockTime::ZERO,
+            input: vec![input],
+            output: output.collect(),
+        }
+    }
+
+    #[test]
+    fn commitments() {
+        let (wtxid, reserved) = ([1; 32], [0; 32]);
+        let commitment = hash_pair(&hash_pair(&[0; 32], &wtxid), &reserved);
+        let right = &[&COMMITMENT_PREFIX[..], &commitment, b"and more"].concat()[..];
+        let wrong = &[&COMMITMENT_PREFIX[..], &[7; 32]].concat()[..];
+        let refused = Err(BlockFault::WitnessCommitment);
+        let check = |coinbase: Transaction, any_witness, height, expected: &Result<(), BlockFault>| {
+            let outcome = witness_commitment(&coinbase, std::iter::once(wtxid), any_witness, height);
+            assert_eq!(&outcome, expected, "{coinbase:?}");
+        };
+        let (before, after) = (Some(SEGWIT_HEIGHT - 1), Some(SEGWIT_HEIGHT));
+        check(coinbase(&[reserved], &[&[], right, &[]]), true, after, &Ok(()));
+        check(coinbase(&[reserved], &[wrong, right]), true, after, &Ok(())); // the last one counts
+        check(coinbase(&[reserved], &[right, wrong]), true, after, &refused);
+        check(coinbase(&[[9; 32]], &[right]), true, after, &refused);
+        check(coinbase(&[], &[right]), true, after, &refused);
+        check(coinbase(&[], &[right]), false, after, &refused);
+        check(coinbase(&[], &[wrong]), false, before, &Ok(()));
+        check(coinbase(&[], &[wrong]), false, None, &Ok(()));
+        check(coinbase(&[reserved], &[&[]]), false, after, &refused);
+        check(coinbase(&[], &[&right[..20]]), false, after, &Ok(()));
+        check(coinbase(&[], &[]), true, before, &refused);
     }
 }

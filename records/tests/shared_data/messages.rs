@@ -292,3 +292,48 @@ fn block_lists() {
     };
     assert_eq!(parse_block_references(text.as_bytes()).expect("blocks").len(), 4);
 }
+
+/// Every recorded message, cut short and altered byte by byte.
+#[test]
+fn no_damage_is_a_panic() {
+    let pools = PoolList::builtin();
+    let parse = |source: &str, value: &[u8]| match source {
+        "blockchain-info" | "mempool-space" => parse_chain(source, value, RECEIVED_MS, &pools).is_ok(),
+        _ => parse_price(source, value, RECEIVED_MS).is_ok(),
+    };
+    for (source, file) in [
+        ("coindesk-bpi", "price/coindesk_bpi_EUR.jsonl"),
+        ("coindesk-data", "price/coindesk_data_api_latest_tick.json"),
+        ("coinbase", "price/coinbase_v2_spot.jsonl"),
+        ("kraken", "price/kraken_ticker_XBTEUR.jsonl"),
+        ("kraken", "price/xchange_kraken_ws_ticker_XBTEUR.json"),
+        ("bitstamp", "price/xchange_bitstamp_ticker_2013.json"),
+        (
+            "blockchain-info-ticker",
+            "price/blockchain_info_ticker_excerpt.json",
+        ),
+        ("blockchain-info", "blockchain_info/utx.jsonl"),
+        ("blockchain-info", "blockchain_info/block.jsonl"),
+        (
+            "blockchain-info",
+            "blockchain_info/rest_rawblock_872365_trimmed_to_coinbase.json",
+        ),
+        ("mempool-space", "mempool_space/ws_blocks_890440-890443.json"),
+    ] {
+        let Some(text) = super::read_text(&format!("messages/{file}")) else {
+            return;
+        };
+        let message = split(file, &text)[0].trim_end();
+        for at in (0..message.len()).step_by(message.len() / 200 + 1) {
+            assert!(
+                !parse(source, &message.as_bytes()[..at]),
+                "{file}: cut to {at} bytes"
+            );
+            for replacement in *b"\0\xff\"0-{]," {
+                let mut altered = message.as_bytes().to_vec();
+                altered[at] = replacement;
+                parse(source, &altered);
+            }
+        }
+    }
+}
