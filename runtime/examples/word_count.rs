@@ -1,4 +1,5 @@
 //! Counts words.
+#![expect(clippy::print_stdout, reason = "an example shows its result")]
 
 use std::collections::HashMap;
 

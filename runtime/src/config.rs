@@ -112,7 +112,12 @@ impl Config {
     }
 }
 
-fn within<N: PartialOrd + ToString>(key: &'static str, value: N, min: N, max: N) -> Result<(), ConfigError> {
+fn within<N: PartialOrd + ToString + Copy>(
+    key: &'static str,
+    value: N,
+    min: N,
+    max: N,
+) -> Result<(), ConfigError> {
     if value >= min && value <= max {
         return Ok(());
     }

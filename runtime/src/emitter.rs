@@ -107,15 +107,12 @@ impl<T> Emitter<T> {
 
     fn emit_to_as<U: 'static>(&mut self, root: Root, stream: &StreamId<U>, tuple: U) {
         let side = self.sides.iter_mut().find(|(name, _)| *name == stream.name());
-        match side.and_then(|(_, port)| port.as_any().downcast_mut::<Port<U>>()) {
-            Some(port) => {
-                self.emitted += 1;
-                port.push(tuple, root);
-            }
-            None => {
-                let reason = format!("stream `{}` is not declared; name it in `declare`", stream.name());
-                self.misuse = Some(Failure::reject(reason));
-            }
+        if let Some(port) = side.and_then(|(_, port)| port.as_any().downcast_mut::<Port<U>>()) {
+            self.emitted += 1;
+            port.push(tuple, root);
+        } else {
+            let reason = format!("stream `{}` is not declared; name it in `declare`", stream.name());
+            self.misuse = Some(Failure::reject(reason));
         }
     }
 
@@ -156,10 +153,11 @@ impl<T> Emitter<T> {
             Anchoring::Derived(groups) => Lot::derived(std::mem::take(groups)),
         };
         let sent = catch_unwind(AssertUnwindSafe(|| {
-            let main = self.main.flush(&lot, now);
-            self.sides
-                .iter_mut()
-                .fold(main, |open, (_, port)| port.flush(&lot, now) && open)
+            let mut open = self.main.flush(&lot, now);
+            for (_, port) in &mut self.sides {
+                open &= port.flush(&lot, now);
+            }
+            open
         }));
         sent.map_err(|panic| {
             self.discard();
@@ -188,10 +186,11 @@ impl<T> Emitter<T> {
 
     /// Tries to send what was parked; true if nothing is parked any more.
     pub(crate) fn unpark(&mut self, now: Nanos) -> bool {
-        let main = self.main.unpark(now);
-        self.sides
-            .iter_mut()
-            .fold(main, |open, (_, port)| port.unpark(now) && open)
+        let mut open = self.main.unpark(now);
+        for (_, port) in &mut self.sides {
+            open &= port.unpark(now);
+        }
+        open
     }
 
     /// Tuples emitted since the last call.

@@ -183,7 +183,7 @@ pub(crate) fn partial_key(hash: u64, sent: &mut [u64]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{prop, prop_assert, prop_assert_eq, proptest};
 
     proptest! {
         #[test]

@@ -100,9 +100,7 @@ pub fn key_hash<K: Hash + ?Sized>(key: &K) -> u64 {
 /// The group of a key's hash: its six upper bits.
 #[inline]
 pub fn key_group(hash: u64) -> u16 {
-    #[expect(clippy::cast_possible_truncation, reason = "six bits are left")]
-    let group = (hash >> 58) as u16;
-    group
+    (hash >> 58) as u16
 }
 
 /// The task out of `tasks` that has a key group: groups are dealt in runs of equal length, give or take one.

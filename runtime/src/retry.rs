@@ -105,7 +105,7 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
+    use proptest::prelude::{prop_assert, proptest};
 
     proptest! {
         #[test]

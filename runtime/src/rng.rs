@@ -20,12 +20,7 @@ impl Rng {
     /// A number below `bound` (zero if `bound` is zero). The bias of at most `bound / 2^64` is of no consequence here.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.next_u64()) * u128::from(bound);
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the upper half of the product is below `bound`"
-        )]
-        let high = (product >> 64) as u64;
-        high
+        (product >> 64) as u64
     }
 
     /// An index below `len`.

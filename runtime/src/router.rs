@@ -125,9 +125,11 @@ impl<T> Port<T> {
     }
 
     pub(crate) fn unpark(&mut self, now: Nanos) -> bool {
-        self.routers
-            .iter_mut()
-            .fold(true, |open, router| router.unpark(now) && open)
+        let mut open = true;
+        for router in &mut self.routers {
+            open &= router.unpark(now);
+        }
+        open
     }
 
     pub(crate) fn close(&mut self) {
@@ -246,9 +248,9 @@ impl<T> Router<T> {
                     chosen.clear();
                     custom.choose(&item, &mut chosen);
                     if let Some((last, others)) = chosen.split_last() {
-                        others
-                            .iter()
-                            .for_each(|task| lanes[*task].batch.push(clone(&item), root));
+                        for task in others {
+                            lanes[*task].batch.push(clone(&item), root);
+                        }
                         lanes[*last].batch.push(item, root);
                     }
                 }
@@ -265,16 +267,19 @@ impl<T> Router<T> {
     }
 
     fn send(&mut self, lot: &Lot, now: Nanos) -> bool {
-        let filled = self.lanes.iter_mut().filter(|lane| !lane.batch.is_empty());
-        filled.fold(true, |open, lane| {
-            lane.sink.push(&mut lane.batch, lot.clone(), now) && open
-        })
+        let mut open = true;
+        for lane in self.lanes.iter_mut().filter(|lane| !lane.batch.is_empty()) {
+            open &= lane.sink.push(&mut lane.batch, lot.clone(), now);
+        }
+        open
     }
 
     fn unpark(&mut self, now: Nanos) -> bool {
-        self.lanes
-            .iter_mut()
-            .fold(true, |open, lane| lane.sink.unpark(now) && open)
+        let mut open = true;
+        for lane in &mut self.lanes {
+            open &= lane.sink.unpark(now);
+        }
+        open
     }
 }
 

@@ -33,7 +33,7 @@ use crate::topology::Topology;
 use crate::topology::assembly::Assembly;
 
 /// The longest time that [`Driver::run`] lets pass on the topology's clock.
-const RUN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+const RUN_MAX: Duration = Duration::from_hours(24);
 /// How often tokio's tasks are let on between two looks at ours.
 const YIELDS: usize = 8;
 
@@ -50,6 +50,7 @@ pub struct Driver {
 impl Driver {
     /// Builds the topology. The seed decides over the order of steps, and over everything else left to chance unless
     /// `config.seed` does.
+    #[expect(clippy::needless_pass_by_value, reason = "as in `Topology::start`")]
     pub fn new(topology: &Topology, config: Config, seed: u64) -> Result<Self, StartError> {
         let clock = Clock::manual();
         let asynchronous = topology
@@ -91,6 +92,15 @@ impl Driver {
         Snapshot::of(&self.books)
     }
 
+    /// Makes so many single steps, each of a task drawn at random: for topologies that never idle.
+    pub fn steps(&mut self, count: usize) {
+        self.let_tokio_on();
+        for _ in 0..count {
+            let drawn = self.rng.index(self.tasks.len());
+            self.tasks[drawn].step(self.phase);
+        }
+    }
+
     /// Steps tasks until none can do anything at the present time.
     pub fn run_until_idle(&mut self) {
         while self.round() == Step::Progress {}
@@ -100,10 +110,10 @@ impl Driver {
     pub fn advance(&mut self, by: Duration) {
         let end = self.clock.elapsed() + by;
         while self.clock.elapsed() < end {
-            let left = end - self.clock.elapsed();
+            let left = end.saturating_sub(self.clock.elapsed());
             let step = self
                 .idle_until()
-                .map_or(left, |until| left.min(self.from_now(until)));
+                .map_or(left, |until| left.min(self.time_until(until)));
             self.clock.advance(step.max(Duration::from_nanos(1)).min(left));
         }
         self.run_until_idle();
@@ -132,9 +142,9 @@ impl Driver {
             }
             match idle {
                 Some(until) => {
-                    let left = end - self.clock.elapsed();
+                    let left = end.saturating_sub(self.clock.elapsed());
                     self.clock
-                        .advance(self.from_now(until).clamp(Duration::from_nanos(1), left));
+                        .advance(self.time_until(until).clamp(Duration::from_nanos(1), left));
                 }
                 None if self.wait_for_tokio() => {}
                 None => break,
@@ -152,7 +162,7 @@ impl Driver {
         }
     }
 
-    fn from_now(&self, until: Nanos) -> Duration {
+    fn time_until(&self, until: Nanos) -> Duration {
         Duration::from_nanos(until.saturating_sub(self.clock.now()))
     }
 

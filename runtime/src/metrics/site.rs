@@ -148,7 +148,9 @@ impl Site {
         let orphans = std::mem::take(&mut *unpoisoned(&self.orphans));
         let reason = reason.cloned().unwrap_or_else(dropped);
         let any = !orphans.is_empty();
-        orphans.into_iter().for_each(|orphan| orphan.fail(&reason));
+        for orphan in orphans {
+            orphan.fail(&reason);
+        }
         any
     }
 

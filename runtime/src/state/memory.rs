@@ -88,7 +88,7 @@ mod tests {
         let mut seen = Vec::new();
         store
             .scan("n", b"a", &mut |key, value| {
-                seen.push((key.to_vec(), value.to_vec()))
+                seen.push((key.to_vec(), value.to_vec()));
             })
             .unwrap();
         assert_eq!(

@@ -90,15 +90,14 @@ impl Placement {
         for component in components {
             let producer = component.inputs.first().map(|input| input.from);
             let fused = fusion && producer.is_some_and(|producer| fusible(component, &components[producer]));
-            let workers_of = match producer.filter(|_| fused) {
-                Some(producer) => Arc::clone(&placement.worker_of[producer]),
-                None => {
-                    let (tasks, executors, first) = (component.options.tasks, component.executors(), next);
-                    next = (next + executors) % workers;
-                    (0..tasks)
-                        .map(|task| (first + task * executors / tasks) % workers)
-                        .collect()
-                }
+            let workers_of = if let Some(producer) = producer.filter(|_| fused) {
+                Arc::clone(&placement.worker_of[producer])
+            } else {
+                let (tasks, executors, first) = (component.options.tasks, component.executors(), next);
+                next = (next + executors) % workers;
+                (0..tasks)
+                    .map(|task| (first + task * executors / tasks) % workers)
+                    .collect()
             };
             placement.worker_of.push(workers_of);
             placement.fused.push(fused);
@@ -237,7 +236,7 @@ impl Assembly {
             .sum()
     }
 
-    pub(crate) fn prepare_error(&self, site: &Site, failure: Failure) -> StartError {
+    pub(crate) fn prepare_error(site: &Site, failure: Failure) -> StartError {
         StartError::Prepare {
             component: site.name().to_owned(),
             task: site.task,
@@ -285,7 +284,7 @@ impl Assembly {
             let site = self.site(component, task);
             let (out, context) = (self.emitter(&site), self.context(&site));
             let core = BoltCore::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits);
-            cores.push(core.map_err(|failure| self.prepare_error(&site, failure))?);
+            cores.push(core.map_err(|failure| Self::prepare_error(&site, failure))?);
         }
         if self.workers.fused[component] {
             self.fuse(component, edges, cores);
@@ -337,7 +336,7 @@ impl Assembly {
                 tick_ms,
                 &self.limits,
             );
-            let bolt = bolt.map_err(|failure| self.prepare_error(&site, failure))?;
+            let bolt = bolt.map_err(|failure| Self::prepare_error(&site, failure))?;
             self.add(component, task, Box::new(bolt));
         }
         Ok(())
@@ -352,7 +351,7 @@ impl Assembly {
         for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
             let site = self.site(component, task);
             let sink = SinkTask::new(make, &self.context(&site), Arc::clone(&site), inbox);
-            let sink = sink.map_err(|failure| self.prepare_error(&site, failure))?;
+            let sink = sink.map_err(|failure| Self::prepare_error(&site, failure))?;
             self.add(component, task, Box::new(sink));
         }
         Ok(())

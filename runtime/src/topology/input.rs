@@ -27,10 +27,13 @@ pub struct Input<T> {
     options: Options,
 }
 
+/// Registers a consumer with the producers of one of its streams.
+type Connect<T> = Arc<dyn Fn(&mut Assembly, Connection<T>) + Send + Sync>;
+
 /// One subscription: where from, and how to make the producers' side of it.
 pub(crate) struct Edge<T> {
     slot: InputSlot,
-    connect: Arc<dyn Fn(&mut Assembly, Connection<T>) + Send + Sync>,
+    connect: Connect<T>,
 }
 
 impl<T: Send + 'static> Edge<T> {

@@ -20,6 +20,7 @@ use crate::error::{PlanError, StartError};
 use crate::executor::{Running, Summary};
 use crate::flow::flight::unpoisoned;
 use crate::task::spout::SpoutTask;
+use assembly::Assembly;
 use plan::{ComponentKind, Plan};
 use wiring::{Component, Options, Wiring};
 
@@ -107,7 +108,7 @@ impl Topology {
                     &assembly.limits,
                     rng,
                 );
-                let spout = spout.map_err(|failure| assembly.prepare_error(&site, failure))?;
+                let spout = spout.map_err(|failure| Assembly::prepare_error(&site, failure))?;
                 assembly.add(component, task, Box::new(spout));
             }
             Ok(())

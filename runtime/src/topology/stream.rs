@@ -28,7 +28,7 @@ use crate::key::key_hash;
 pub struct Stream<T> {
     wiring: Arc<Mutex<Wiring>>,
     component: usize,
-    stream: usize,
+    slot: usize,
     item: PhantomData<fn() -> T>,
 }
 
@@ -37,7 +37,7 @@ impl<T: Send + 'static> Stream<T> {
         Self {
             wiring: Arc::clone(wiring),
             component,
-            stream: 0,
+            slot: 0,
             item: PhantomData,
         }
     }
@@ -121,11 +121,11 @@ impl<T: Send + 'static> Stream<T> {
 
     /// A further stream of the same component, which the component must declare.
     pub fn side<U: Send + 'static>(&self, stream: &StreamId<U>) -> Stream<U> {
-        let stream = unpoisoned(&self.wiring).side::<U>(self.component, stream.name());
+        let slot = unpoisoned(&self.wiring).side::<U>(self.component, stream.name());
         Stream {
             wiring: Arc::clone(&self.wiring),
             component: self.component,
-            stream,
+            slot,
             item: PhantomData,
         }
     }
@@ -136,7 +136,7 @@ impl<T: Send + 'static> Stream<T> {
     fn group(self, grouping: Grouping<T>) -> Input<T> {
         let slot = InputSlot {
             from: self.component,
-            stream: self.stream,
+            stream: self.slot,
             grouping: grouping.kind(),
         };
         Input::new(self.wiring, Edge::new(slot, grouping))
@@ -145,7 +145,7 @@ impl<T: Send + 'static> Stream<T> {
 
 impl<T: Clone + Send + 'static> Clone for Stream<T> {
     fn clone(&self) -> Self {
-        unpoisoned(&self.wiring).set_clone::<T>(self.component, self.stream, T::clone);
+        unpoisoned(&self.wiring).set_clone::<T>(self.component, self.slot, T::clone);
         Self {
             wiring: Arc::clone(&self.wiring),
             item: PhantomData,
@@ -156,7 +156,7 @@ impl<T: Clone + Send + 'static> Clone for Stream<T> {
 
 impl<T> fmt::Debug for Stream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (component, stream) = (self.component, self.stream);
+        let (component, stream) = (self.component, self.slot);
         f.debug_struct("Stream")
             .field("component", &component)
             .field("stream", &stream)

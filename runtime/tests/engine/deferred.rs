@@ -1,0 +1,300 @@
+//! Bolts that answer later.
+
+use std::time::Duration;
+
+use trombe::testing::Driver;
+use trombe::{Anchors, Config, DeferredBolt, Emitter, Failure, Topology, Tuple};
+
+use super::common::{Log, SEEDS, Seen, assert_balanced, run, tight};
+
+/// Sums tuples and emits the sum, anchored to all of them, when asked to flush.
+#[derive(Default)]
+struct Sum {
+    sum: u64,
+    held: Anchors,
+}
+
+impl DeferredBolt for Sum {
+    type In = u64;
+    type Out = u64;
+
+    fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<u64>) -> Result<(), Failure> {
+        let (n, anchor) = tuple.into_parts();
+        self.sum += n;
+        self.held.add(anchor);
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Emitter<u64>) -> Result<(), Failure> {
+        if !self.held.is_empty() {
+            out.anchored(self.held.take()).emit(std::mem::take(&mut self.sum));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_emitted_for_many_acks_them_all() {
+    for seed in SEEDS {
+        let (log, sums) = (Log::of(500), Seen::new());
+        let topology = Topology::new("t");
+        let numbers = topology.spout("numbers", log.spout());
+        let sum = numbers.by(|n| n).tasks(3).deferred("sum", Sum::default);
+        let all = sums.clone();
+        sum.shuffle().for_each("see", move |sum| all.add(sum));
+        run(&topology, tight(), seed);
+        log.assert_all_acked_once("by their sums");
+        assert_eq!(sums.all().iter().sum::<u64>(), 499 * 500 / 2);
+    }
+}
+
+#[test]
+fn what_fails_of_many_fails_them_all_and_only_them() {
+    for seed in SEEDS {
+        let (log, fails) = (Log::of(200), Seen::new());
+        let topology = Topology::new("t");
+        let numbers = topology.spout("numbers", log.spout());
+        let sums = numbers.shuffle().deferred("sum", Sum::default);
+        let failed = fails.clone();
+        let refuse = move |sum: u64, _: &mut Emitter<()>| {
+            failed.add(sum);
+            if failed.len() == 1 {
+                Err(Failure::retry("the first sum is refused"))
+            } else {
+                Ok(())
+            }
+        };
+        sums.shuffle().closure("refuse", refuse).end();
+        let (summary, snapshot) = run(&topology, tight(), seed);
+        log.assert_all_acked_once("in the end");
+        let refused = snapshot
+            .failures
+            .iter()
+            .filter_map(|autopsy| autopsy.id)
+            .sum::<u64>();
+        assert_eq!(
+            refused,
+            fails.all()[0],
+            "the tuples that failed are those of the refused sum"
+        );
+        assert_eq!(summary.failed, snapshot.failures.len() as u64);
+        assert!(
+            snapshot
+                .failures
+                .iter()
+                .all(|autopsy| autopsy.component == "refuse")
+        );
+    }
+}
+
+/// Does with each tuple what its number says.
+struct Careless {
+    forgotten: Vec<Tuple<u64>>,
+}
+
+impl DeferredBolt for Careless {
+    type In = u64;
+    type Out = ();
+
+    fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
+        match *tuple.value() {
+            1 => drop(tuple),
+            2 => return Err(Failure::reject("a two")),
+            3 => tuple.fail(Failure::reject("a three")),
+            4 => panic!("a four"),
+            5 => self.forgotten.push(tuple),
+            _ => tuple.ack(),
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+fn careless(log: &Log) -> Topology {
+    let topology = Topology::new("t");
+    let numbers = topology.spout("numbers", log.spout());
+    numbers
+        .shuffle()
+        .deferred("careless", || Careless {
+            forgotten: Vec::new(),
+        })
+        .end();
+    topology
+}
+
+#[test]
+fn every_way_to_lose_a_tuple_fails_it_with_its_reason() {
+    let log = Log::of(8);
+    let topology = careless(&log);
+    let config = Config {
+        attempts_max: Some(1),
+        batch_count_max: 1,
+        ..Config::default()
+    };
+    let mut driver = Driver::new(&topology, config, 0).unwrap();
+    driver.run_until_idle();
+    let reason = |id| log.exhausted().get(&id).map(|autopsy| autopsy.reason.clone());
+    assert_eq!(reason(1).as_deref(), Some("dropped without ack or fail"));
+    assert_eq!(reason(2).as_deref(), Some("a two"));
+    assert_eq!(reason(3).as_deref(), Some("a three"));
+    assert_eq!(reason(4).as_deref(), Some("panic: a four"));
+    assert_eq!(reason(5), None, "it is held");
+    assert_eq!(driver.snapshot().component("careless").unwrap().pending, 1);
+
+    driver.advance(Duration::from_millis(29_999));
+    assert_eq!(reason(5), None, "not yet");
+    driver.advance(Duration::from_millis(1));
+    assert_eq!(
+        reason(5).as_deref(),
+        Some("held for longer than message_timeout_ms = 30000")
+    );
+    assert_eq!(log.acked(), [0, 6, 7]);
+    assert_balanced(&driver.snapshot());
+}
+
+#[test]
+fn without_a_timeout_tuples_are_held_for_ever() {
+    let log = Log::of(6);
+    let topology = careless(&log);
+    let config = Config {
+        attempts_max: Some(1),
+        message_timeout_ms: None,
+        ..Config::default()
+    };
+    let mut driver = Driver::new(&topology, config, 0).unwrap();
+    driver.advance(Duration::from_secs(1_000_000));
+    assert_eq!(driver.snapshot().component("careless").unwrap().pending, 1);
+}
+
+#[test]
+fn a_timeout_fails_what_is_held_and_acks_its_neighbours() {
+    /// Holds one tuple of ten, and acks it far too late.
+    #[derive(Default)]
+    struct Late(Option<Tuple<u64>>);
+    impl DeferredBolt for Late {
+        type In = u64;
+        type Out = ();
+        fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            if *tuple.value() == 5 && self.0.is_none() {
+                self.0 = Some(tuple);
+            } else {
+                tuple.ack();
+            }
+            Ok(())
+        }
+        fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+    let log = Log::of(10);
+    let topology = Topology::new("t");
+    topology
+        .spout("numbers", log.spout())
+        .shuffle()
+        .deferred("late", Late::default)
+        .end();
+    let mut driver = Driver::new(
+        &topology,
+        Config {
+            batch_count_max: 16,
+            ..Config::default()
+        },
+        0,
+    )
+    .unwrap();
+    driver.run_until_idle();
+    assert_eq!(log.acked(), [0; 0], "a good tuple is acked with its flight");
+    let summary = driver.run();
+    log.assert_all_acked_once("the held one was replayed");
+    assert_eq!(summary.failed, 1);
+    assert!((30_000..30_020).contains(&summary.uptime_ms), "{summary}");
+    assert!(
+        driver.shutdown(Duration::ZERO).is_complete(),
+        "a late ack changes nothing"
+    );
+}
+
+#[test]
+fn a_flush_that_fails_is_tried_again() {
+    /// Cannot flush the first three times.
+    #[derive(Default)]
+    struct Stuck {
+        held: Anchors,
+        tries: u32,
+    }
+    impl DeferredBolt for Stuck {
+        type In = u64;
+        type Out = ();
+        fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            self.held.add(tuple.into());
+            Ok(())
+        }
+        fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            self.tries += 1;
+            if self.tries <= 3 {
+                return Err(Failure::retry("the disk is full"));
+            }
+            self.held.take().ack();
+            Ok(())
+        }
+    }
+    for seed in SEEDS {
+        let log = Log::of(300);
+        let topology = Topology::new("t");
+        topology
+            .spout("numbers", log.spout())
+            .shuffle()
+            .deferred("stuck", Stuck::default)
+            .end();
+        let (summary, snapshot) = run(
+            &topology,
+            Config {
+                held_count_max: 50,
+                ..tight()
+            },
+            seed,
+        );
+        log.assert_all_acked_once("after a while");
+        assert_eq!(summary.failed, 0, "what is held waits");
+        assert_eq!(
+            snapshot.component("stuck").unwrap().last_error.as_deref(),
+            Some("flush: the disk is full")
+        );
+    }
+}
+
+#[test]
+fn ticks_flush_in_their_own_time() {
+    /// Counts flushes.
+    struct Ticks(Seen<Duration>, Option<trombe::TaskContext>);
+    impl DeferredBolt for Ticks {
+        type In = u64;
+        type Out = ();
+        fn prepare(&mut self, context: &trombe::TaskContext) -> Result<(), Failure> {
+            self.1 = Some(context.clone());
+            Ok(())
+        }
+        fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            tuple.ack();
+            Ok(())
+        }
+        fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            self.0.add(self.1.as_ref().unwrap().uptime());
+            Ok(())
+        }
+    }
+    let seen = Seen::new();
+    let ticks = seen.clone();
+    let topology = Topology::new("t");
+    let none = topology.spout("none", Vec::<u64>::new());
+    none.shuffle()
+        .tick_ms(250)
+        .deferred("ticks", move || Ticks(ticks.clone(), None))
+        .end();
+    let mut driver = Driver::new(&topology, tight(), 0).unwrap();
+    driver.advance(Duration::from_millis(1100));
+    assert_eq!(seen.all(), [250, 500, 750, 1000].map(Duration::from_millis));
+}

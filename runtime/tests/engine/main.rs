@@ -1,0 +1,17 @@
+//! What the engine promises, checked on the deterministic driver: the same tasks as on threads, in an order drawn from a seed, on a
+//! clock that stands still. Every promise is checked for several seeds.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod backpressure;
+mod common;
+mod deferred;
+mod failures;
+mod groupings;
+mod plans;
+mod random_trees;
+mod shutdown;
+mod sinks;
+mod spouts;
+mod streams;
+mod threads;

@@ -1,0 +1,259 @@
+//! Where tuples come from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use trombe::testing::Driver;
+use trombe::{
+    AsyncSpout, Config, Emitter, Failure, Next, Spout, SpoutEmitter, TaskContext, TaskWaker, Topology,
+};
+
+use super::common::{SEEDS, Seen, run, tight};
+
+#[test]
+fn tasks_of_an_iterator_share_it() {
+    for seed in SEEDS {
+        let seen = Seen::new();
+        let topology = Topology::new("t");
+        let numbers = topology.tasks(3).spout("numbers", 0..100_u64);
+        let all = seen.clone();
+        let flaky = move |n: u64, _: &mut Emitter<()>| {
+            all.add(n);
+            if all.len() % 7 == 0 {
+                Err(Failure::retry("every seventh"))
+            } else {
+                Ok(())
+            }
+        };
+        numbers.shuffle().closure("flaky", flaky).end();
+        let (summary, _) = run(&topology, tight(), seed);
+        assert_eq!(summary.acked, 100);
+        let mut distinct = seen.sorted();
+        distinct.dedup();
+        assert_eq!(distinct, (0..100).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_spout_that_panics_starts_anew() {
+    /// Reads a shared position, and panics once.
+    struct Fragile {
+        position: Arc<AtomicU64>,
+        panicked: Arc<AtomicU64>,
+    }
+    impl Spout for Fragile {
+        type Item = u64;
+        fn open(&mut self, _: &TaskContext) -> Result<(), Failure> {
+            self.position.store(0, Ordering::Relaxed);
+            Ok(())
+        }
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            let n = self.position.fetch_add(1, Ordering::Relaxed);
+            out.emit(n, n);
+            assert!(
+                n != 10 || self.panicked.fetch_add(1, Ordering::Relaxed) > 0,
+                "ten"
+            );
+            Ok(if n == 19 { Next::Exhausted } else { Next::Emitted })
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, id: u64) -> Option<u64> {
+            Some(id)
+        }
+    }
+    for seed in SEEDS {
+        let (position, panicked, seen) = (Arc::default(), Arc::default(), Seen::new());
+        let topology = Topology::new("t");
+        let fragile = move || Fragile {
+            position: Arc::clone(&position),
+            panicked: Arc::clone(&panicked),
+        };
+        let all = seen.clone();
+        topology
+            .spout("fragile", fragile)
+            .shuffle()
+            .for_each("see", move |n| all.add(n));
+        let (summary, _) = run(&topology, tight(), seed);
+        assert_eq!(summary.restarts, 1);
+        let mut distinct = seen.sorted();
+        distinct.dedup();
+        assert_eq!(distinct, (0..20).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn an_idle_spout_is_asked_again_in_time_or_when_woken() {
+    struct Idle(
+        Seen<Duration>,
+        Arc<std::sync::Mutex<Option<TaskWaker>>>,
+        Option<TaskContext>,
+    );
+    impl Spout for Idle {
+        type Item = u64;
+        fn open(&mut self, context: &TaskContext) -> Result<(), Failure> {
+            *self.1.lock().unwrap() = Some(context.waker());
+            self.2 = Some(context.clone());
+            Ok(())
+        }
+        fn next(&mut self, _: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            self.0.add(self.2.as_ref().unwrap().uptime());
+            Ok(Next::Idle(Duration::from_secs(10)))
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, _: u64) -> Option<u64> {
+            None
+        }
+    }
+    let (asked, waker) = (Seen::new(), Arc::default());
+    let topology = Topology::new("t");
+    let (log, slot) = (asked.clone(), Arc::clone(&waker));
+    topology
+        .spout("idle", move || Idle(log.clone(), Arc::clone(&slot), None))
+        .end();
+    let mut driver = Driver::new(&topology, tight(), 0).unwrap();
+    driver.advance(Duration::from_secs(14));
+    let call: Option<TaskWaker> = waker.lock().unwrap().clone();
+    call.unwrap().wake();
+    driver.run_until_idle();
+    driver.advance(Duration::from_secs(12));
+    assert_eq!(asked.all(), [0, 10, 14, 24].map(Duration::from_secs));
+}
+
+#[test]
+fn a_tuple_that_is_gone_counts_as_acked() {
+    struct Forgetful(u64);
+    impl Spout for Forgetful {
+        type Item = u64;
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            out.emit(self.0, self.0);
+            self.0 += 1;
+            Ok(if self.0 == 5 {
+                Next::Exhausted
+            } else {
+                Next::Emitted
+            })
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, _: u64) -> Option<u64> {
+            None
+        }
+    }
+    let topology = Topology::new("t");
+    let numbers = topology.spout("numbers", || Forgetful(0));
+    let refuse = |n: u64, _: &mut Emitter<()>| {
+        if n == 3 {
+            Err(Failure::retry("three"))
+        } else {
+            Ok(())
+        }
+    };
+    numbers.shuffle().closure("refuse", refuse).end();
+    let (summary, snapshot) = run(&topology, tight(), 0);
+    assert_eq!((summary.acked, summary.failed), (5, 1));
+    assert_eq!(
+        snapshot.component("numbers").unwrap().last_error.as_deref(),
+        Some("tuple 3 failed and is gone from the spout")
+    );
+}
+
+/// Counts up to a hundred, waiting now and then.
+struct Feed {
+    next: u64,
+    acked: Seen<u64>,
+}
+
+impl AsyncSpout for Feed {
+    type Item = u64;
+
+    async fn next(&mut self) -> Result<Option<(u64, u64)>, Failure> {
+        if self.next % 10 == 9 {
+            tokio::task::yield_now().await;
+        }
+        if self.next == 100 {
+            return Ok(None);
+        }
+        self.next += 1;
+        Ok(Some((self.next, self.next)))
+    }
+
+    fn ack(&mut self, id: u64) {
+        self.acked.add(id);
+    }
+}
+
+#[test]
+fn an_asynchronous_spout_is_told_of_every_tuple() {
+    for seed in SEEDS {
+        let (acked, failed) = (Seen::new(), Seen::new());
+        let topology = Topology::new("t");
+        let acks = acked.clone();
+        let feed = topology.async_spout("feed", move || Feed {
+            next: 0,
+            acked: acks.clone(),
+        });
+        let fails = failed.clone();
+        let refuse = move |n: u64, _: &mut Emitter<()>| {
+            if n.is_multiple_of(25) && !fails.all().contains(&n) {
+                fails.add(n);
+                return Err(Failure::retry("once"));
+            }
+            Ok(())
+        };
+        feed.shuffle().closure("refuse", refuse).end();
+        let mut driver = Driver::new(&topology, tight(), seed).unwrap();
+        let summary = driver.run();
+        assert_eq!((summary.acked, summary.failed), (100, 4));
+        driver.run_until_idle();
+        assert_eq!(acked.sorted(), (1..=100).collect::<Vec<_>>());
+        driver.shutdown(Duration::ZERO);
+    }
+}
+
+#[test]
+fn untracked_tuples_are_seen_but_not_waited_for() {
+    struct Fire(u64);
+    impl Spout for Fire {
+        type Item = u64;
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            out.emit_untracked(self.0);
+            self.0 += 1;
+            Ok(if self.0 == 10 {
+                Next::Exhausted
+            } else {
+                Next::Emitted
+            })
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, _: u64) -> Option<u64> {
+            None
+        }
+    }
+    let topology = Topology::new("t");
+    let refuse = |n: u64, _: &mut Emitter<()>| {
+        if n == 3 {
+            Err(Failure::retry("three"))
+        } else {
+            Ok(())
+        }
+    };
+    topology
+        .spout("fire", || Fire(0))
+        .shuffle()
+        .closure("refuse", refuse)
+        .end();
+    let (summary, snapshot) = run(
+        &topology,
+        Config {
+            spout_pending_count_max: 1,
+            ..tight()
+        },
+        0,
+    );
+    assert_eq!((summary.acked, summary.failed), (0, 0));
+    assert_eq!((snapshot.edges[0].acked, snapshot.edges[0].failed), (9, 1));
+    assert_eq!(
+        snapshot.failures[0].reason, "three",
+        "nobody replays it, but it is not forgotten either"
+    );
+}

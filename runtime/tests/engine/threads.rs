@@ -1,0 +1,101 @@
+//! The same promises on real threads, where only counts can be foretold.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use trombe::{Bolt, Config, Emitter, Failure, Next, Spout, SpoutEmitter, Topology};
+
+use super::common::{Log, Seen, assert_balanced, tight};
+
+#[derive(Default)]
+struct Count(HashMap<u64, u64>);
+
+impl Bolt for Count {
+    type In = u64;
+    type Out = (u64, u64);
+
+    fn execute(&mut self, n: u64, out: &mut Emitter<(u64, u64)>) -> Result<(), Failure> {
+        let count = self.0.entry(n).or_default();
+        *count += 1;
+        out.emit((n, *count));
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_is_lost_between_threads_under_failures() {
+    for (workers, config) in [(1, tight()), (2, tight()), (4, tight()), (3, Config::default())] {
+        let (log, seen) = (Log::of(20_000), Seen::new());
+        let topology = Topology::new("t");
+        let numbers = topology.spout("numbers", log.spout());
+        let failed = Seen::new();
+        let flaky = move |n: u64, out: &mut Emitter<u64>| {
+            if n % 1000 == 1 && !failed.all().contains(&n) {
+                failed.add(n);
+                assert!(n != 5001, "one of them panics");
+                return Err(Failure::retry("once"));
+            }
+            out.emit(n);
+            Ok(())
+        };
+        let steady = numbers.shuffle().tasks(3).closure("flaky", flaky);
+        let counts = steady.by(|n| n).tasks(4).bolt("count", Count::default);
+        let all = seen.clone();
+        counts
+            .shuffle()
+            .tasks(2)
+            .for_each("see", move |pair| all.add(pair));
+        let running = topology
+            .start(Config {
+                workers_count: Some(workers),
+                ..config
+            })
+            .unwrap();
+        assert!(
+            running.wait_for(Duration::from_mins(1)),
+            "{:#?}",
+            running.snapshot()
+        );
+        assert_balanced(&running.snapshot());
+        let summary = running.wait();
+        assert_eq!((summary.acked, summary.failed), (20_000, 20), "{summary}");
+        log.assert_all_acked_once("on threads");
+        assert_eq!(seen.sorted(), (0..20_000).map(|n| (n, 1)).collect::<Vec<_>>());
+    }
+}
+
+/// Never ends.
+struct Endless(u64);
+
+impl Spout for Endless {
+    type Item = u64;
+
+    fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+        while out.room() > 0 {
+            out.emit(self.0, self.0);
+            self.0 += 1;
+        }
+        Ok(Next::Emitted)
+    }
+
+    fn ack(&mut self, _: u64) {}
+
+    fn replay(&mut self, id: u64) -> Option<u64> {
+        Some(id)
+    }
+}
+
+#[test]
+fn an_endless_topology_drains_when_it_is_shut_down() {
+    let topology = Topology::new("t");
+    let numbers = topology.tasks(2).spout("numbers", || Endless(0));
+    let copies = numbers.shuffle().tasks(2).flat_map("copies", |n| [n; 3]);
+    copies.by(|n| n).tasks(2).for_each("end", |_| ());
+    let running = topology.start(tight()).unwrap();
+    assert!(!running.wait_for(Duration::from_millis(20)), "it has no end");
+    let observer = running.observer();
+    let summary = running.shutdown(Duration::from_mins(1));
+    assert!(summary.is_complete(), "{summary}");
+    assert!(summary.acked > 0);
+    assert_balanced(&observer.snapshot());
+}
