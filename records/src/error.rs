@@ -6,7 +6,8 @@ use crate::hash::HashError;
 use crate::money::MoneyError;
 use crate::raw::BlockFault;
 
-/// A message that was refused. It says where and why; the message itself stays as it is, for the dead letters.
+/// A message that was refused. It says where and why; the message itself stays as it is, for the dead
+/// letters.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {why}")]
 pub struct ParseError {

@@ -1,17 +1,20 @@
 //! Bitcoin prices, transactions, blocks and money, and the parsers of every provider's messages.
 //!
 //! Every feed says the same three things in its own way. This crate turns what they say into [`PriceRecord`],
-//! [`TransactionRecord`] and [`BlockRecord`], and knows nothing else: it opens no file, no socket and no clock.
+//! [`TransactionRecord`] and [`BlockRecord`], and knows nothing else: it opens no file, no socket and no
+//! clock.
 //!
 //! # Decisions
 //!
 //! - **Money is exact.** [`Satoshi`] is an integer, [`Eur`] a decimal, their product an integer at scale 16
 //!   ([`EurAmount`]). A price is read from the JSON number's text; no float lies in between.
-//! - **Missing is not wrong.** A field that providers leave out, empty or fill with nonsense in the field is an
-//!   `Option`; only what a record cannot do without is an error, and that error names the place and the reason.
-//! - **Input is hostile.** Every length, depth and count has a [limit](Limits); no input makes a parser panic.
-//! - **One pass.** Parsers borrow from the message and skip what they do not need. A message that fails is read a
-//!   second time to find the path for its [`ParseError`]: the cost is with the bad one.
+//! - **Missing is not wrong.** A field that providers leave out, empty or fill with nonsense in the field is
+//!   an `Option`; only what a record cannot do without is an error, and that error names the place and the
+//!   reason.
+//! - **Input is hostile.** Every length, depth and count has a [limit](Limits); no input makes a parser
+//!   panic.
+//! - **One pass.** Parsers borrow from the message and skip what they do not need. A message that fails is
+//!   read a second time to find the path for its [`ParseError`]: the cost is with the bad one.
 //!
 //! ```
 //! let answer = br#"{"data":{"amount":"97000.10","base":"BTC","currency":"EUR"}}"#;

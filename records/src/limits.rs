@@ -27,8 +27,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Inputs, or outputs, of one transaction in a JSON message. Consensus permits some 110,000 of the smallest
-    /// outputs.
+    /// Inputs, or outputs, of one transaction in a JSON message. Consensus permits some 110,000 of the
+    /// smallest outputs.
     pub const TRANSACTION_PARTS_MAX: usize = 120_000;
     /// Blocks, or transactions of a block, in one message. mempool.space sends 8 blocks, its REST pages 15.
     pub const BLOCKS_MAX: usize = 200;

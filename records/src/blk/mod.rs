@@ -1,12 +1,12 @@
 //! Bitcoind's block files (`blk00000.dat` and on).
 //!
-//! A file is a sequence of records: the network's magic, the length of a block in four bytes, least significant first,
-//! and the block's serialisation (`FlatFileSeq` and `BlockManager::WriteBlock` in Bitcoin Core). Files are allocated
-//! ahead, so that zeros may follow a record. From version 28 on Bitcoin Core obfuscates them with the eight bytes of
-//! `xor.dat` beside them ([`XorKey`]).
+//! A file is a sequence of records: the network's magic, the length of a block in four bytes, least
+//! significant first, and the block's serialisation (`FlatFileSeq` and `BlockManager::WriteBlock` in Bitcoin
+//! Core). Files are allocated ahead, so that zeros may follow a record. From version 28 on Bitcoin Core
+//! obfuscates them with the eight bytes of `xor.dat` beside them ([`XorKey`]).
 //!
-//! A damaged place costs what lies in it and no more: reading goes on at the next magic, and the error says from where
-//! to where nothing could be read.
+//! A damaged place costs what lies in it and no more: reading goes on at the next magic, and the error says
+//! from where to where nothing could be read.
 
 mod window;
 
@@ -151,7 +151,8 @@ impl<R: Read> BlkReader<R> {
         let bytes = self.window.bytes();
         let after = &bytes[end.min(filled)..filled];
         let followed = MAGIC.starts_with(after) || after.iter().all(|&byte| byte == 0);
-        // A length that leads to no record may itself be damaged. If a record starts before, believe that one.
+        // A length that leads to no record may itself be damaged. If a record starts before, believe that
+        // one.
         if (filled < end || !followed)
             && let Some(found) = memchr::memmem::find(&bytes[FRAME_BYTES..filled], &MAGIC)
         {

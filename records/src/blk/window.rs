@@ -5,8 +5,8 @@ use std::io::{self, Read};
 /// How much is read at once, in bytes.
 const READ_BYTES: u64 = 256 * 1024;
 
-/// The eight bytes of `xor.dat`, with which Bitcoin Core obfuscates its block files from version 28 on. Byte `i` of a
-/// file is xored with byte `i % 8` of the key; a key of zeros changes nothing.
+/// The eight bytes of `xor.dat`, with which Bitcoin Core obfuscates its block files from version 28 on. Byte
+/// `i` of a file is xored with byte `i % 8` of the key; a key of zeros changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct XorKey([u8; 8]);
 
@@ -67,7 +67,8 @@ impl<R: Read> Window<R> {
         self.error.take()
     }
 
-    /// Reads until the window holds `wanted` bytes or the file ends, and tells how many it holds, `wanted` at most.
+    /// Reads until the window holds `wanted` bytes or the file ends, and tells how many it holds, `wanted` at
+    /// most.
     pub(super) fn fill(&mut self, wanted: usize) -> usize {
         while self.bytes().len() < wanted && !self.ended {
             self.read();

@@ -1,11 +1,12 @@
 //! mempool.space: the websocket's `blocks` and `block`, and the REST answers of the same shape.
 //!
-//! Described at <https://mempool.space/docs/api/websocket>. A websocket message is an object of which each key is a
-//! topic of its own; one message may hold a block beside statistics.
+//! Described at <https://mempool.space/docs/api/websocket>. A websocket message is an object of which each
+//! key is a topic of its own; one message may hold a block beside statistics.
 
-use serde::Deserialize;
-use serde::de::{IgnoredAny, MapAccess, Visitor};
 use std::fmt;
+
+use serde::de::{IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::{Context, field};
 use crate::error::{ParseError, Why};
@@ -32,8 +33,7 @@ struct Block<'a> {
     #[serde(default)]
     size: MaybeCount,
     /// Out of the chain after a reorganisation.
-    #[serde(default)]
-    stale: bool,
+    stale: Option<bool>,
     #[serde(borrow)]
     extras: Option<Extras<'a>>,
 }
@@ -76,7 +76,7 @@ struct Topics<'a> {
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Topics<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct TopicsVisitor;
         impl<'de> Visitor<'de> for TopicsVisitor {
             type Value = Topics<'de>;
@@ -129,7 +129,7 @@ fn records(
     let blocks = blocks.into_iter().flat_map(|blocks| blocks.0).enumerate();
     let blocks = blocks.map(|(index, block)| (format!("blocks[{index}]"), block));
     let all = blocks.chain(block.map(|block| ("block".to_owned(), block)));
-    all.filter(|(_, block)| !block.stale)
+    all.filter(|(_, block)| block.stale != Some(true))
         .map(|(path, block)| record(block, &path, context.pools))
         .collect()
 }

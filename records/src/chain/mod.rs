@@ -41,8 +41,8 @@ const PARSERS: [(&str, Parser); 5] = [
 
 /// Reads a chain message with the default [`Limits`].
 ///
-/// `source` is the message's header: which provider's parser understands `value`. `received_ms` stands in for a
-/// transaction's time where the provider tells none. `pools` names the miner where the provider does not.
+/// `source` is the message's header: which provider's parser understands `value`. `received_ms` stands in for
+/// a transaction's time where the provider tells none. `pools` names the miner where the provider does not.
 pub fn parse_chain(
     source: &str,
     value: &[u8],

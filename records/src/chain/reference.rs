@@ -36,8 +36,8 @@ struct Wrapped<'a> {
     blocks: Option<References<'a>>,
 }
 
-/// Reads the REST answers that list blocks: blockchain.info's `latestblock` (one object) and `blocks` (an array, or
-/// an object with the array `blocks`), mempool.space's `v1/blocks` (an array). Keeps their order.
+/// Reads the REST answers that list blocks: blockchain.info's `latestblock` (one object) and `blocks` (an
+/// array, or an object with the array `blocks`), mempool.space's `v1/blocks` (an array). Keeps their order.
 pub fn parse_block_references(value: &[u8]) -> Result<Vec<BlockReference>, ParseError> {
     let limits = Limits::DEFAULT;
     let text = json::text(value, limits.chain_bytes_max, limits.json_depth_max)?;

@@ -36,8 +36,8 @@ pub(crate) fn text(value: &[u8], bytes_max: usize, depth_max: usize) -> Result<&
 }
 
 fn check_depth(value: &[u8], depth_max: usize) -> Result<(), ParseError> {
-    // `[` and `{` differ in one bit. A message that opens few brackets cannot be deep, and counting them all, in bytes
-    // that do not overflow, takes a small part of what the exact scan takes.
+    // `[` and `{` differ in one bit. A message that opens few brackets cannot be deep, and counting them all,
+    // in bytes that do not overflow, takes a small part of what the exact scan takes.
     let opened = value.chunks(224).map(|chunk| {
         let opened: u8 = chunk.iter().map(|&byte| u8::from(byte | 0x20 == b'{')).sum();
         usize::from(opened)

@@ -48,8 +48,8 @@ macro_rules! nothing {
     };
 }
 
-/// A text that a record can do without: anything but a string counts as missing. Of an object the `description` is
-/// taken, which is how blockchain.info names a pool.
+/// A text that a record can do without: anything but a string counts as missing. Of an object the
+/// `description` is taken, which is how blockchain.info names a pool.
 #[derive(Debug, Default)]
 pub(crate) struct MaybeText<'a>(pub(crate) Option<Cow<'a, str>>);
 

@@ -15,8 +15,8 @@ const EXPONENT_MAX: isize = 1_000;
 
 /// The number that `text` spells, in units of 10^-8, rounded half to even.
 ///
-/// Takes JSON's numbers (RFC 8259, section 6) and, beyond them, leading zeros, a leading `+`, a bare point (`.5`, `5.`) and
-/// thousands separators (`8,164.5384`) as long as every group has three digits.
+/// Takes JSON's numbers (RFC 8259, section 6) and, beyond them, leading zeros, a leading `+`, a bare point
+/// (`.5`, `5.`) and thousands separators (`8,164.5384`) as long as every group has three digits.
 pub(super) fn units(text: &str) -> Result<u64, MoneyError> {
     if text.len() > TEXT_BYTES_MAX {
         return Err(MoneyError::NotANumber);

@@ -9,19 +9,20 @@ use serde::ser::{Serialize, Serializer};
 
 use super::{MoneyError, decimal_text};
 
-/// An exact amount of EUR: zero or more, at most eight decimals, at most [`Eur::MAX`]. Kept normalised, so that equal
-/// amounts print alike (`8164.5`, not `8164.50`).
+/// An exact amount of EUR: zero or more, at most eight decimals, at most [`Eur::MAX`]. Kept normalised, so
+/// that equal amounts print alike (`8164.5`, not `8164.50`).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Eur(Decimal);
 
 impl Eur {
-    /// 9,999,999,999.99999999 EUR: 18 digits. It leaves room for the product with all bitcoin a hundred thousand
-    /// times over ([`EurAmount`](super::EurAmount)).
+    /// 9,999,999,999.99999999 EUR: 18 digits. It leaves room for the product with all bitcoin a hundred
+    /// thousand times over ([`EurAmount`](super::EurAmount)).
     pub const MAX: Self = Self(Decimal::from_parts(2_808_348_671, 232_830_643, 0, false, 8));
 
     /// Reads a decimal number's text as it stands in a message: JSON's syntax, and thousands separators.
     ///
-    /// More than eight decimals are rounded half to even, the rule that adds no drift to a sum of many prices.
+    /// More than eight decimals are rounded half to even, the rule that adds no drift to a sum of many
+    /// prices.
     ///
     /// ```
     /// use btc_records::Eur;

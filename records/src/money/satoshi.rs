@@ -8,8 +8,9 @@ use super::MoneyError;
 
 /// A number of satoshi; one bitcoin is 100,000,000 of them.
 ///
-/// A single amount on the chain never exceeds [`Satoshi::MAX_MONEY`], which [`Satoshi::new`] checks; a sum of many
-/// may (the same coin moves many times in an hour), so arithmetic only refuses what does not fit 64 bits.
+/// A single amount on the chain never exceeds [`Satoshi::MAX_MONEY`], which [`Satoshi::new`] checks; a sum of
+/// many may (the same coin moves many times in an hour), so arithmetic only refuses what does not fit 64
+/// bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Satoshi(u64);
@@ -19,7 +20,8 @@ impl Satoshi {
     pub const ZERO: Self = Self(0);
     /// One bitcoin.
     pub const ONE_BTC: Self = Self(100_000_000);
-    /// 21 million bitcoin, consensus' bound of any amount: `MAX_MONEY` in Bitcoin Core's `consensus/amount.h`.
+    /// 21 million bitcoin, consensus' bound of any amount: `MAX_MONEY` in Bitcoin Core's
+    /// `consensus/amount.h`.
     pub const MAX_MONEY: Self = Self(21_000_000 * 100_000_000);
 
     /// An amount on the chain.
@@ -67,8 +69,8 @@ impl Satoshi {
         format!("{}.{:08}", self.0 / Self::ONE_BTC.0, self.0 % Self::ONE_BTC.0)
     }
 
-    /// Bitcoin as a float, for the field that a chart draws and for nothing else. Exact to the satoshi up to 90
-    /// million bitcoin.
+    /// Bitcoin as a float, for the field that a chart draws and for nothing else. Exact to the satoshi up to
+    /// 90 million bitcoin.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a chart has fewer pixels than a float has digits"

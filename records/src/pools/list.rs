@@ -98,11 +98,11 @@ impl PoolList {
         builtin::list()
     }
 
-    /// Loads a list in the format of mempool's `pools-v2.json`: an array of `{"name", "addresses", "tags"}`, further
-    /// fields ignored, with the default [`Limits`].
+    /// Loads a list in the format of mempool's `pools-v2.json`: an array of `{"name", "addresses", "tags"}`,
+    /// further fields ignored, with the default [`Limits`].
     ///
-    /// The tags of that file are regular expressions in name but literal text in fact (`/$Mined by 7pool.com/`), so
-    /// they are taken literally; a backslash before punctuation is dropped.
+    /// The tags of that file are regular expressions in name but literal text in fact (`/$Mined by
+    /// 7pool.com/`), so they are taken literally; a backslash before punctuation is dropped.
     pub fn from_mempool_v2(json: &[u8]) -> Result<Self, PoolListError> {
         Self::from_mempool_v2_with(json, &Limits::DEFAULT)
     }
@@ -152,7 +152,8 @@ impl PoolList {
         miner.tagged(coinbase_script)
     }
 
-    /// The miner whom a provider names: under this list's name if it knows the pool, under the provider's if not.
+    /// The miner whom a provider names: under this list's name if it knows the pool, under the provider's if
+    /// not.
     pub(crate) fn provided(&self, name: &str) -> Miner {
         let name = json::shorten(name.trim());
         if name.is_empty() || name.eq_ignore_ascii_case(Miner::UNKNOWN) {

@@ -9,8 +9,8 @@ pub struct Miner {
     pub name: String,
     /// The name in lower case without anything but a-z and 0-9, for keys; `unknown` if nothing is left.
     pub slug: String,
-    /// The coinbase script's printable ASCII, every other byte a dot; kept so that an unknown miner can be named
-    /// later. `None` where the message does not hold the script.
+    /// The coinbase script's printable ASCII, every other byte a dot; kept so that an unknown miner can be
+    /// named later. `None` where the message does not hold the script.
     pub tag: Option<String>,
     /// What told the name.
     pub matched_by: MatchedBy,

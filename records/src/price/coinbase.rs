@@ -38,7 +38,8 @@ struct Fault<'a> {
     message: Option<Text<'a>>,
 }
 
-/// `api.coinbase.com/v2/prices/BTC-EUR/spot`, which tells no time, and `api.exchange.coinbase.com/products/BTC-EUR/ticker`.
+/// `api.coinbase.com/v2/prices/BTC-EUR/spot`, which tells no time, and
+/// `api.exchange.coinbase.com/products/BTC-EUR/ticker`.
 pub(super) fn answer(text: &str) -> Result<Observation, ParseError> {
     let answer: Answer<'_> = json::object(text)?;
     if let Some(spot) = answer.data {

@@ -47,8 +47,8 @@ impl Ticker<'_> {
     }
 }
 
-/// `api.kraken.com/0/public/Ticker?pair=XBTEUR` and the websocket's `[channel, ticker, "ticker", "XBT/EUR"]`. Neither
-/// tells a time.
+/// `api.kraken.com/0/public/Ticker?pair=XBTEUR` and the websocket's `[channel, ticker, "ticker", "XBT/EUR"]`.
+/// Neither tells a time.
 pub(super) fn ticker(text: &str) -> Result<Observation, ParseError> {
     if text.trim_ascii_start().starts_with('[') {
         return websocket(text);

@@ -43,8 +43,8 @@ const PARSERS: [(&str, Parser); 9] = [
 
 /// Reads a price message with the default [`Limits`].
 ///
-/// `source` is the message's header: which provider's parser understands `value`. `received_ms` stands in for the
-/// time of observation where the provider tells none.
+/// `source` is the message's header: which provider's parser understands `value`. `received_ms` stands in for
+/// the time of observation where the provider tells none.
 pub fn parse_price(source: &str, value: &[u8], received_ms: i64) -> Result<PriceRecord, ParseError> {
     parse_price_with(source, value, received_ms, &Limits::DEFAULT)
 }

@@ -140,9 +140,10 @@ impl<'a> RawBlock<'a> {
 
 /// Decodes and verifies a mainnet block with the default [`Limits`].
 ///
-/// Believable means: the header has its proof of work and is mainnet's, the merkle root and, where there is one, the witness
-/// commitment are those of the transactions, the first transaction and no other is a coinbase, no amount exceeds
-/// 21 million BTC, and nothing follows. Signatures and earlier outputs are not looked at.
+/// Verified means: the header has its proof of work, and mainnet's; the merkle root and, where there is one,
+/// the witness commitment are those of the transactions; the first transaction and no other is a coinbase; no
+/// amount exceeds 21 million BTC; nothing follows. Signatures and the outputs that are spent are not looked
+/// at.
 pub fn decode_block(bytes: &[u8]) -> Result<RawBlock<'_>, ParseError> {
     decode_block_with(bytes, &Limits::DEFAULT)
 }
@@ -151,10 +152,8 @@ pub fn decode_block(bytes: &[u8]) -> Result<RawBlock<'_>, ParseError> {
 pub fn decode_block_with<'a>(bytes: &'a [u8], limits: &Limits) -> Result<RawBlock<'a>, ParseError> {
     if bytes.len() > limits.block_bytes_max {
         let bytes_max = limits.block_bytes_max;
-        return Err(ParseError::message(Why::TooLong {
-            bytes: bytes.len(),
-            bytes_max,
-        }));
+        let bytes = bytes.len();
+        return Err(ParseError::message(Why::TooLong { bytes, bytes_max }));
     }
     let header = header(bytes)?;
     let decoded = transactions(bytes)?;

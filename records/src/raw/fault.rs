@@ -2,7 +2,8 @@
 
 use bitcoin::consensus::encode;
 
-/// A raw transaction or block that breaks a rule. The sender altered it or lost a part: fetch it again elsewhere.
+/// A raw transaction or block that breaks a rule. The sender altered it or lost a part: fetch it again
+/// elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BlockFault {

@@ -1,7 +1,8 @@
 //! The JSON messages that carry raw transactions and blocks through the log.
 //!
-//! They are the project's own. A raw block would be megabytes; its message keeps what proves and names it: the
-//! header, the coinbase transaction, and the sums over the other transactions, which travel as messages of their own.
+//! They are the project's own. A raw block would be megabytes; its message keeps what proves and names it:
+//! the header, the coinbase transaction, and the sums over the other transactions, which travel as messages
+//! of their own.
 
 use bitcoin::block::Header;
 use bitcoin::consensus::deserialize;
@@ -31,8 +32,9 @@ pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<U
 }
 
 /// The `raw-block` message:
-/// `{"hash","height","header","coinbase","n_tx","size","outputs_sat","largest_tx","largest_tx_sat"}`, the last three
-/// without the coinbase, `largest_tx` and `largest_tx_sat` null where there is no other transaction.
+/// `{"hash","height","header","coinbase","n_tx","size","outputs_sat","largest_tx","largest_tx_sat"}`, the
+/// last three without the coinbase, `largest_tx` and `largest_tx_sat` null where there is no other
+/// transaction.
 ///
 /// `height` stands in for the one that a version-1 block does not state; it is null if neither is known.
 pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {

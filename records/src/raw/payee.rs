@@ -1,11 +1,13 @@
 //! Whom an output pays, and whom an input pays from, without asking the chain.
 //!
-//! An input does not name its address, but what it reveals to spend the coin often does: the public key or the script
-//! whose hash is the address. That covers P2PKH, P2SH (multisig, nested P2WPKH and P2WSH among them), P2WPKH and
-//! P2WSH. It does not cover bare P2PK and multisig, whose inputs reveal signatures only, nor P2TR, whose output key is
-//! not derivable from a key path at all and from a script path only by curve arithmetic.
+//! An input does not name its address, but what it reveals to spend the coin often does: the public key or
+//! the script whose hash is the address. That covers P2PKH, P2SH (multisig, nested P2WPKH and P2WSH among
+//! them), P2WPKH and P2WSH. It does not cover bare P2PK and multisig, whose inputs reveal signatures only,
+//! nor P2TR, whose output key is not derivable from a key path at all and from a script path only by curve
+//! arithmetic.
 //!
-//! A wrong guess does no harm: an output counts as change only if it pays to the hash of what the input reveals.
+//! A wrong guess does no harm: an output counts as change only if it pays to the hash of what the input
+//! reveals.
 
 use bitcoin::hashes::{Hash, hash160, sha256};
 use bitcoin::script::{Instruction, Script};
@@ -25,7 +27,8 @@ pub(super) enum Payee {
 }
 
 impl Payee {
-    /// Whom an output pays, if an input could reveal it. A bare public key counts as its hash, as explorers show it.
+    /// Whom an output pays, if an input could reveal it. A bare public key counts as its hash, as explorers
+    /// show it.
     pub(super) fn of_output(script: &Script) -> Option<Self> {
         match *script.as_bytes() {
             [0x76, 0xa9, 20, ref hash @ .., 0x88, 0xac] => array(hash).map(Self::Key),

@@ -36,8 +36,9 @@ impl<'a> RawTransaction<'a> {
         self.outputs
     }
 
-    /// The sum of the outputs that do not return to an address that the inputs reveal: the public key of P2PKH and
-    /// P2WPKH, the script of P2SH and P2WSH. What an input of another kind returns is not recognised as change.
+    /// The sum of the outputs that do not return to an address that the inputs reveal: the public key of
+    /// P2PKH and P2WPKH, the script of P2SH and P2WSH. What an input of another kind returns is not
+    /// recognised as change.
     pub fn adjusted(&self) -> Satoshi {
         self.adjusted
     }

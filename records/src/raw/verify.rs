@@ -24,8 +24,8 @@ pub(super) fn proof_of_work(header: &Header) -> Result<(), BlockFault> {
 
 /// The root of the merkle tree over `leaves`, unless two equal hashes meet in it.
 ///
-/// An odd level pairs its last hash with itself, so that a list whose tail is repeated has the same root as the list
-/// itself. Accepting it would let anyone spoil a valid block (CVE-2012-2459).
+/// An odd level pairs its last hash with itself, so that a list whose tail is repeated has the same root as
+/// the list itself. Accepting it would let anyone spoil a valid block (CVE-2012-2459).
 pub(super) fn merkle_root(mut leaves: Vec<[u8; 32]>) -> Result<[u8; 32], BlockFault> {
     while leaves.len() > 1 {
         let (pairs, rest) = leaves.as_chunks::<2>();
@@ -39,10 +39,11 @@ pub(super) fn merkle_root(mut leaves: Vec<[u8; 32]>) -> Result<[u8; 32], BlockFa
     leaves.pop().ok_or(BlockFault::Empty)
 }
 
-/// The coinbase's commitment is that of the witnesses. `wtxids` holds those of all transactions but the coinbase.
+/// The coinbase's commitment is that of the witnesses. `wtxids` holds those of all transactions but the
+/// coinbase.
 ///
-/// Before segregated witness, miners were free to write anything into an output of that form; there a block without
-/// the coinbase's witness is believed.
+/// Before segregated witness, miners were free to write anything into an output of that form; there a block
+/// without the coinbase's witness is believed.
 pub(super) fn witness_commitment(
     coinbase: &Transaction,
     wtxids: impl Iterator<Item = [u8; 32]>,
@@ -74,8 +75,9 @@ pub(super) fn witness_commitment(
     }
 }
 
-/// The height at the start of a coinbase script
-/// ([BIP 34](https://github.com/bitcoin/bips/blob/master/bip-0034.mediawiki)), which blocks state from version 2 on.
+/// The height at the start of a coinbase script ([BIP
+/// 34](https://github.com/bitcoin/bips/blob/master/bip-0034.mediawiki)), which blocks state from version 2
+/// on.
 pub(super) fn stated_height(version: i32, script: &[u8]) -> Option<u32> {
     let (&length, rest) = script.split_first()?;
     if version < 2 || !(1..=4).contains(&length) {

@@ -1,7 +1,7 @@
 //! The parsers on recorded data: every file of the shared data folder.
 //!
-//! The folder is not part of the project. It is looked for beside the project, or where `TROMBE_DATA` says; without it
-//! these tests say `skipped` and pass, and the crate's own fixtures have to do.
+//! The folder is not part of the project. It is looked for beside the project, or where `TROMBE_DATA` says;
+//! without it these tests say `skipped` and pass, and the crate's own fixtures have to do.
 
 mod blocks;
 mod messages;

@@ -1,7 +1,7 @@
 //! blockchain.info: the websocket's `utx` and `block`, and the REST answer `rawblock`.
 //!
-//! Described at <https://www.blockchain.com/api/api_websocket>; what became of the fields over the years is in no
-//! document: `reward` and `foundBy` decayed from real values to 0 and `Unknown`, then to nothing.
+//! Described at <https://www.blockchain.com/api/api_websocket>; what became of the fields over the years is
+//! in no document: `reward` and `foundBy` decayed from real values to 0 and `Unknown`, then to nothing.
 
 mod rest;
 mod websocket;
