@@ -1,3 +1,62 @@
-//! The Bitcoin dashboard.
+//! The Bitcoin dashboard: command line and composition.
+//!
+//! Everything is decided elsewhere: `cli` names the commands, `settings` the configuration, and `commands` has one
+//! file a command, which puts producers, topology and page together.
 
-fn main() {}
+mod cli;
+mod commands;
+mod feed;
+mod interrupt;
+mod pipeline;
+mod settings;
+
+use std::io::{self, IsTerminal as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::{Cli, Command};
+use crate::settings::Settings;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_standard_error(&cli);
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let settings = Settings::load(cli.global.config.as_deref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command.unwrap_or(Command::Up(cli.up)) {
+            Command::Up(arguments) => commands::up::run(arguments, settings).await,
+            Command::Replay(arguments) => commands::replay::run(arguments, settings).await,
+            Command::Export(arguments) => commands::export::run(arguments, &settings).await,
+            Command::Produce(arguments) => commands::produce::run(arguments, settings).await,
+            Command::Topology(arguments) => commands::topology::run(arguments, settings).await,
+            Command::Record(arguments) => commands::record::run(arguments, settings).await,
+            Command::CheckConfig => commands::check_config::run(&settings),
+        }
+    })
+}
+
+/// Daemons say what they do; a person at `up` or `replay` sees warnings only. `RUST_LOG` decides otherwise.
+fn log_to_standard_error(cli: &Cli) {
+    let level = match cli.command {
+        Some(Command::Produce(_) | Command::Topology(_) | Command::Record(_)) => "info",
+        _ => "warn",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
+}

@@ -1,4 +1,33 @@
 //! The log and the index, each behind one small trait.
+//!
+//! A dashboard keeps two kinds of data. The [`Log`] holds messages as they were received, in topics of partitions, as
+//! Kafka does: producers append, consumer groups read and commit how far they came. The [`Index`] holds documents by id
+//! with external versions, as Elasticsearch does: a write says which state it describes, so that it may be repeated.
+//!
+//! **The decision** is that producers and topologies see only these traits, and that the words and rules are those of
+//! the servers: what runs on the one file of an [`EmbeddedStore`] runs unchanged on a cluster. **Its cost** is that the
+//! embedded store keeps rules it has no need of itself, such as what a topic may be called. [`conformance`] holds every
+//! implementation to the same promises.
+//!
+//! ```
+//! use trombe_connectors::{ConsumerOptions, EmbeddedStore, Log, Message, TopicOptions};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! let store = EmbeddedStore::open_in_memory()?;
+//! store.create_topic("prices", &TopicOptions { partitions: 9, retention_ms: None }).await?;
+//! let message = Message { value: "63,021.44".into(), ..Message::default() };
+//! store.append("prices", vec![message.clone()]).await?;
+//!
+//! let options =
+//!     ConsumerOptions { group: "docs".into(), topics: vec!["prices".into()], member: 0, members: 1 };
+//! let mut consumer = store.consumer(options)?;
+//! let mut records = Vec::new();
+//! consumer.poll(100, 1 << 20, &mut records)?;
+//! assert_eq!(records[0].message, message);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # }).map_err(|error| error.to_string())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 pub mod conformance;
 pub mod embedded;

@@ -1,5 +1,7 @@
 //! From what a feed said to a message for the log: topics, headers, natural keys, dead letters.
 
+use std::fmt;
+
 use base64::Engine as _;
 use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use bytes::Bytes;
@@ -56,6 +58,12 @@ pub enum FeedKind {
     Recording,
     /// Raw blocks.
     Blocks,
+}
+
+impl fmt::Display for FeedKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 impl FeedKind {

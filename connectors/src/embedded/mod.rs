@@ -4,8 +4,30 @@
 //! use one file at once. Each has one thread that writes and puts everything that waits into one transaction;
 //! readers have connections of their own and never wait for a writer, nor a writer for them.
 //!
-//! An `Ok` is given after the commit. With [`Synchronous::Full`], the default, it survives the loss of power; see
-//! [`Synchronous`] for what the other settings give up.
+//! # What an answer promises
+//!
+//! `Ok` is given after the commit. Whatever happens to the process then, what it was answered is in the file, and a
+//! batch is there whole or not at all. [`Synchronous`] says which of this holds when the power fails: all of it with
+//! `Full`, the default. `Normal` is about three times as fast for a single caller that waits for each small write, and
+//! no faster for large batches or many callers, since those share the cost of forcing the disk.
+//!
+//! # How fast it is
+//!
+//! `examples/rates.rs`, messages, documents and values of about 300 bytes, two cores, `Full`:
+//!
+//! | what | one by one | batches of 100 | batches of 1,000 | 16 callers at once |
+//! |---|---|---|---|---|
+//! | appends/s | 5,200 | 120,000 | 370,000 | 35,000 (of 1), 380,000 (of 1,000) |
+//! | new documents/s, ids in random order | 5,000 | 60,000 | 62,000 | |
+//! | replaced documents/s | | | 340,000 | |
+//! | state changes/s | | | 98,000 | |
+//!
+//! A consumer reads 1,400,000 records/s; a poll without news takes 2 us, and a state lookup 4 us.
+//!
+//! # The file
+//!
+//! `schema.sql` has the tables. Beside the file lie `SQLite`'s own two, `-wal` and `-shm`, and a folder `-leases` of
+//! empty files that consumers lock. Deleted space is used again but not given back to the file system.
 
 mod append;
 mod commit;

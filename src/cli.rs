@@ -1,0 +1,131 @@
+//! The command line. These names are a contract: scripts and checks rely on them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The real-time Bitcoin dashboard: price in EUR, volume and largest transaction per hour, top miners.
+///
+/// Without a command it is `up`: the whole dashboard in one process, on a sample feed that needs no network.
+#[derive(Debug, Parser)]
+#[command(name = "bitcoin-dashboard", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    /// What to do; `up` if nothing is said.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) up: RunArgs,
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+pub(crate) struct GlobalArgs {
+    /// Configuration file (TOML); without it `bitcoin-dashboard.toml` is read if it is there.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run producers, topology and page in one process until Ctrl-C.
+    Up(RunArgs),
+    /// Run a feed to its end without a page, print a summary and exit.
+    Replay(RunArgs),
+    /// Print an index: one JSON object a line, sorted by `_id`.
+    Export(ExportArgs),
+    /// Run one producer daemon on the live feeds: price APIs or blockchain.
+    Produce(ProduceArgs),
+    /// Run the topology daemon, with the page if `--listen` is given.
+    Topology(TopologyArgs),
+    /// Tee the live feeds into compressed NDJSON files for `--feed recording`.
+    Record(RecordArgs),
+    /// Read the configuration, say what is in force and where it is wrong.
+    CheckConfig,
+}
+
+/// Where messages come from and where results go.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RunArgs {
+    /// sample, live, recording PATH... or blocks PATH... (raw block files, blk*.dat files, folders of them).
+    #[arg(long, num_args = 1.., value_names = ["FEED", "PATH"], default_value = "sample")]
+    pub(crate) feed: Vec<String>,
+    /// CSV of prices beside the feed, rows `unix,price[,...]`: each an observation at that time.
+    #[arg(long, num_args = 1.., value_name = "CSV")]
+    pub(crate) prices: Vec<PathBuf>,
+    /// The embedded store, one SQLite file; by default `bitcoin-dashboard-<feed>.db` here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Address of the page; by default 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// How many times faster than real the feed runs; `up` runs at 1, `replay` as fast as it can.
+    #[arg(long, value_name = "N", value_parser = parse_speed)]
+    pub(crate) speed: Option<f64>,
+    /// Mining pools in mempool's pools-v2 format, instead of the built-in list.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pools: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The embedded store to read.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: PathBuf,
+    /// The index's name, e.g. btc-volume.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) index: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProduceArgs {
+    /// Which producer.
+    #[arg(value_enum)]
+    pub(crate) producer: Producer,
+    /// The embedded store to write into.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Producer {
+    /// Polls the price APIs.
+    Bpi,
+    /// Holds the blockchain websockets.
+    Blockchain,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TopologyArgs {
+    /// The embedded store to read from and index into.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Serve the page at this address too.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Mining pools in mempool's pools-v2 format, instead of the built-in list.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pools: Option<PathBuf>,
+    /// Print the plan (components, groupings, tasks) and exit.
+    #[arg(long)]
+    pub(crate) plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RecordArgs {
+    /// The folder for the recording's files; it is created if absent.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+}
+
+fn parse_speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(speed) if speed.is_finite() && speed > 0.0 && speed <= SPEED_MAX => Ok(speed),
+        _ => Err(format!("give a number above 0 and at most {SPEED_MAX}")),
+    }
+}
+
+/// Beyond this factor a feed is faster run by `replay`, which does not wait at all.
+const SPEED_MAX: f64 = 1_000_000.0;

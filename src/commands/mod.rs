@@ -1,0 +1,9 @@
+//! One file a command.
+
+pub(crate) mod check_config;
+pub(crate) mod export;
+pub(crate) mod produce;
+pub(crate) mod record;
+pub(crate) mod replay;
+pub(crate) mod topology;
+pub(crate) mod up;

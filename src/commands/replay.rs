@@ -1,0 +1,96 @@
+//! `replay`: a feed to its end, without a page.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use btc_producers::{FeedOptions, Progress, Run, Speed, Summary};
+use btc_topology::documents::INDICES;
+use indicatif::{ProgressBar, ProgressStyle};
+use trombe_connectors::{EmbeddedStore, Index, Log};
+
+use crate::cli::RunArgs;
+use crate::feed::{self, open_store, store_file};
+use crate::interrupt::interrupt;
+use crate::pipeline::Pipeline;
+use crate::settings::Settings;
+
+/// How often the progress bar moves.
+const REDRAW_MS: u64 = 100;
+/// The bar's full length: three digits are all a person can use.
+const BAR_STEPS: f64 = 1_000.0;
+
+pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
+    let started = Instant::now();
+    let feed = feed::parse(&arguments.feed)?;
+    feed::expect_files(&arguments.prices, "--prices")?;
+    settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
+    let kind = feed.kind();
+    let file = store_file(arguments.store.as_deref(), kind, "-replay");
+    let options = FeedOptions {
+        feed,
+        prices_csv: arguments.prices,
+        speed: arguments.speed.map_or(Speed::Max, Speed::Factor),
+        run: Run::Replay,
+        config: settings.producers,
+    };
+    if options.feed == btc_producers::Feed::Live {
+        bail!(
+            "--feed live has no end to replay to; use `up --feed live`, or `record` it and replay the recording"
+        );
+    }
+    let interrupt = interrupt()?;
+    let store = open_store(&file, kind, &settings.store)?;
+    let pipeline = Pipeline::start(&store, settings.topology).await?;
+    let progress = Arc::new(Progress::new());
+    let drawing = tokio::spawn(draw(Arc::clone(&progress)));
+
+    let log: Arc<dyn Log> = Arc::new(store.clone());
+    let produced = btc_producers::feed(log, options, Arc::clone(&progress), interrupt.clone()).await;
+    let drained = produced.is_ok() && interrupt.peek().is_none() && pipeline.drain(&interrupt);
+    drawing.abort();
+    pipeline.shutdown();
+    let produced = produced?;
+    if !drained {
+        bail!(
+            "interrupted; the same command goes on with the store {}",
+            file.display()
+        );
+    }
+    print_summary(&produced, &store, started.elapsed()).await
+}
+
+/// A bar on a terminal; nothing elsewhere.
+async fn draw(progress: Arc<Progress>) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(BAR_STEPS as u64).with_style(style);
+    let mut redraw = tokio::time::interval(Duration::from_millis(REDRAW_MS));
+    loop {
+        redraw.tick().await;
+        bar.set_position((progress.fraction_done().unwrap_or(0.0) * BAR_STEPS) as u64);
+        bar.set_message(format!("{} messages", progress.messages()));
+    }
+}
+
+async fn print_summary(produced: &Summary, store: &EmbeddedStore, took: Duration) -> anyhow::Result<()> {
+    let mut text = format!(
+        "Replayed {} messages in {:.1} s: {} prices, {} transactions, {} blocks, {} dead letters of the feed.\n",
+        produced.messages,
+        took.as_secs_f64(),
+        produced.prices,
+        produced.transactions,
+        produced.blocks,
+        produced.dead_letters,
+    );
+    for index in INDICES {
+        text += &format!("{:>10} documents in {index}\n", store.count(index).await?);
+    }
+    io::stdout()
+        .write_all(text.as_bytes())
+        .context("cannot write to standard output")
+}

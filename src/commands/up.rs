@@ -1,0 +1,85 @@
+//! `up`: the whole dashboard in one process.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use btc_producers::{FeedOptions, Progress, Run, Speed};
+use chrono::Utc;
+use tokio::net::TcpListener;
+use trombe_connectors::Log;
+
+use crate::cli::RunArgs;
+use crate::feed::{self, open_store, store_file};
+use crate::interrupt::{either, interrupt};
+use crate::pipeline::Pipeline;
+use crate::settings::Settings;
+
+pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
+    let feed = feed::parse(&arguments.feed)?;
+    feed::expect_files(&arguments.prices, "--prices")?;
+    settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
+    let kind = feed.kind();
+    let file = store_file(arguments.store.as_deref(), kind, "");
+    let listen = arguments.listen.unwrap_or(settings.page.listen);
+    let listener = TcpListener::bind(listen).await.with_context(|| {
+        format!("cannot listen on {listen}; end the program that does, or choose another --listen")
+    })?;
+    let interrupt = interrupt()?;
+    let store = open_store(&file, kind, &settings.store)?;
+    let pipeline = Pipeline::start(&store, settings.topology).await?;
+
+    let progress = Arc::new(Progress::new());
+    let options = FeedOptions {
+        feed,
+        prices_csv: arguments.prices,
+        speed: Speed::Factor(arguments.speed.unwrap_or(1.0)),
+        run: Run::Up { now: Utc::now() },
+        config: settings.producers,
+    };
+    let log: Arc<dyn Log> = Arc::new(store.clone());
+    let mut producing = tokio::spawn(btc_producers::feed(
+        log,
+        options,
+        Arc::clone(&progress),
+        interrupt.clone(),
+    ));
+
+    let mut page = settings.page;
+    page.feed_label = format!("{kind} data");
+    let address = listener.local_addr()?;
+    eprintln!(
+        "Bitcoin dashboard ({kind} data) on http://{address} - store {} - Ctrl-C ends it",
+        file.display()
+    );
+    let (page_over, page_ended) = tokio::sync::oneshot::channel::<()>();
+    let until = either(interrupt.clone(), async { page_ended.await.unwrap_or(()) });
+    let serving = tokio::spawn(btc_dashboard_web::serve(
+        listener,
+        Arc::new(store),
+        pipeline.status_source(Some(progress)),
+        page,
+        until,
+    ));
+
+    // A feed that has an end leaves the page up; a feed that fails ends everything.
+    let produced = tokio::select! {
+        () = interrupt.clone() => None,
+        produced = &mut producing => Some(produced?),
+    };
+    if matches!(produced, Some(Ok(_))) {
+        interrupt.await;
+    }
+    drop(page_over);
+    let produced = match produced {
+        Some(produced) => produced,
+        None => producing.await?,
+    };
+    pipeline.shutdown();
+    serving.await??;
+    let produced = produced?;
+    eprintln!(
+        "Ended; {} messages were taken and all of them are stored.",
+        produced.messages
+    );
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The topology over a store: started, watched, ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use btc_dashboard_web::Status;
+use btc_producers::Progress;
+use btc_topology::{EmbeddedState, FeedOver, Health, TopologyConfig, bitcoin};
+use tokio::task::block_in_place;
+use trombe_connectors::{EmbeddedStore, Index, Log};
+
+use crate::interrupt::Interrupt;
+
+/// An interrupted topology may take this long to drain. What is left then is in the log and comes again.
+const DRAIN_MS_MAX: u64 = 1_000;
+
+/// How soon a waiting `drain` sees an interrupt.
+const INTERRUPT_MS_MAX: u64 = 100;
+
+/// A running Bitcoin topology.
+pub(crate) struct Pipeline {
+    running: trombe::Running,
+    feed_over: FeedOver,
+    health: Health,
+}
+
+impl Pipeline {
+    /// Creates what the topology needs in the store, and starts it.
+    pub(crate) async fn start(store: &EmbeddedStore, config: TopologyConfig) -> anyhow::Result<Self> {
+        btc_topology::create_topics(store, &config).await?;
+        let (feed_over, health) = (FeedOver::new(), Health::new());
+        let engine = config.engine();
+        let topology = assemble(store, config, &feed_over, &health)?;
+        let running = block_in_place(|| topology.start(engine)).context("the topology does not start")?;
+        Ok(Self {
+            running,
+            feed_over,
+            health,
+        })
+    }
+
+    /// Lets the topology do everything that is in the log. False if the interrupt came first.
+    pub(crate) fn drain(&self, interrupt: &Interrupt) -> bool {
+        self.feed_over.set();
+        block_in_place(|| {
+            loop {
+                if self.running.wait_for(Duration::from_millis(INTERRUPT_MS_MAX)) {
+                    return true;
+                }
+                if interrupt.peek().is_some() {
+                    return false;
+                }
+            }
+        })
+    }
+
+    /// Stops reading the log, finishes what is under way, and ends.
+    pub(crate) fn shutdown(self) -> trombe::Summary {
+        block_in_place(|| self.running.shutdown(Duration::from_millis(DRAIN_MS_MAX)))
+    }
+
+    /// What the page and `/ready` show.
+    pub(crate) fn status_source(&self, progress: Option<Arc<Progress>>) -> btc_dashboard_web::StatusSource {
+        let (observer, health) = (self.running.observer(), self.health.clone());
+        Arc::new(move || {
+            let away = health.away();
+            let produced = progress.as_ref().map(|progress| progress.summary());
+            Status {
+                ready: away.is_none(),
+                why: away,
+                topology: serde_json::to_value(observer.snapshot()).ok(),
+                history_done: produced.as_ref().is_none_or(|produced| produced.history_done),
+                history_read_count: produced.as_ref().map_or(0, |produced| produced.messages),
+                history_expected_count: None,
+                producer: produced.and_then(|produced| serde_json::to_value(produced).ok()),
+            }
+        })
+    }
+}
+
+/// The topology as it would be started.
+pub(crate) fn assemble(
+    store: &EmbeddedStore,
+    config: TopologyConfig,
+    feed_over: &FeedOver,
+    health: &Health,
+) -> anyhow::Result<trombe::Topology> {
+    let log: Arc<dyn Log> = Arc::new(store.clone());
+    let index: Arc<dyn Index> = Arc::new(store.clone());
+    let state = Arc::new(EmbeddedState::new(store.clone()));
+    Ok(bitcoin(
+        log,
+        index,
+        state,
+        config,
+        feed_over.clone(),
+        health.clone(),
+    )?)
+}

@@ -1,0 +1,145 @@
+//! Goal: the command line is a contract, and every mistake is answered with what is allowed.
+
+use crate::support::{Bench, expect_success};
+
+#[track_caller]
+fn expect_refusal(bench: &Bench, arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
+    let output = bench
+        .command(arguments)
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{arguments:?} was accepted");
+    let said = String::from_utf8(output.stderr).unwrap();
+    for word in words {
+        assert!(
+            said.contains(word),
+            "`{word}` is missing in the answer to {arguments:?}:\n{said}"
+        );
+    }
+    assert!(!said.contains("panicked"), "{said}");
+}
+
+#[test]
+fn mistakes_are_answered_with_what_is_allowed() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("bad.toml"), "[producers]\nno_such_key = 1\n").unwrap();
+    std::fs::write(bench.path("other.db"), "this is no store").unwrap();
+    for (arguments, words) in [
+        (
+            &["up", "--feed", "tape"][..],
+            &["tape", "sample", "live", "recording", "blocks"][..],
+        ),
+        (&["replay", "--feed", "blocks"], &["blocks", "PATH"]),
+        (&["replay", "--feed", "blocks", "nowhere.raw"], &["nowhere.raw"]),
+        (&["replay", "--feed", "live"], &["live", "up"]),
+        (&["replay", "--speed", "0"], &["--speed", "above 0"]),
+        (&["replay", "--prices", "nowhere.csv"], &["nowhere.csv"]),
+        (&["replay", "--pools", "nowhere.json"], &["nowhere.json"]),
+        (&["up", "--listen", "localhost"], &["--listen"]),
+        (
+            &["export", "--store", "nowhere.db", "--index", "btc-volume"],
+            &["nowhere.db"],
+        ),
+        (
+            &["export", "--store", "other.db", "--index", "btc-volume"],
+            &["other.db"],
+        ),
+        (&["export", "--store", "other.db"], &["--index"]),
+        (&["check-config", "--config", "nowhere.toml"], &["nowhere.toml"]),
+        (
+            &["check-config", "--config", "bad.toml"],
+            &["no_such_key", "producers"],
+        ),
+        (&["produce", "prices"], &["bpi", "blockchain"]),
+    ] {
+        expect_refusal(&bench, arguments, &[], words);
+    }
+}
+
+#[test]
+fn configuration_mistakes_name_key_value_and_what_is_allowed() {
+    let bench = Bench::new();
+    for (variable, value, words) in [
+        (
+            "BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT",
+            "0",
+            &["tasks_count", "0"][..],
+        ),
+        (
+            "BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT",
+            "many",
+            &["tasks_count", "many"],
+        ),
+        ("BITCOIN_DASHBOARD__NO_SUCH__KEY", "1", &["no_such", "topology"]),
+    ] {
+        expect_refusal(&bench, &["check-config"], &[(variable, value)], words);
+    }
+}
+
+#[test]
+fn the_configuration_in_force_is_a_configuration_file() {
+    let bench = Bench::new();
+    let output = bench.run(["check-config"]);
+    expect_success(&output);
+    let file = bench.path("in-force.toml");
+    std::fs::write(&file, &output.stdout).unwrap();
+    let again = bench.run(["check-config", "--config", file.to_str().unwrap()]);
+    expect_success(&again);
+    assert_eq!(output.stdout, again.stdout);
+}
+
+#[test]
+fn export_is_sorted_by_id_and_an_absent_index_is_said() {
+    let bench = Bench::new();
+    bench.replay(
+        &["sample"],
+        &[(
+            "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
+            "0.01",
+        )],
+    );
+    let ids: Vec<String> = bench
+        .documents("btc-miner")
+        .iter()
+        .map(|document| document["_id"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(ids.len() > 10 && ids.is_sorted(), "{ids:?}");
+    assert_eq!(
+        bench.export("btc-dead-letter"),
+        "",
+        "a known index without documents is empty"
+    );
+    let store = bench.store();
+    expect_refusal(
+        &bench,
+        &[
+            "export",
+            "--store",
+            store.to_str().unwrap(),
+            "--index",
+            "btc-volumes",
+        ],
+        &[],
+        &["btc-volumes", "btc-volume"],
+    );
+}
+
+#[test]
+fn a_store_of_one_feed_refuses_another() {
+    let bench = Bench::new();
+    bench.replay(
+        &["sample"],
+        &[(
+            "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
+            "0.01",
+        )],
+    );
+    let store = bench.store();
+    expect_refusal(
+        &bench,
+        &["topology", "--store", store.to_str().unwrap()],
+        &[],
+        &["sample", "live", "--store"],
+    );
+}

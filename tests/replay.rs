@@ -1,0 +1,240 @@
+//! Goal: the dashboard is a pure function of the set of messages. Method: replay real blocks and compare with
+//! facts computed elsewhere; replay the same messages in other orders, repeated and on other numbers of tasks,
+//! and compare exports byte by byte.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::{Bench, INDICES, shared_data};
+
+fn facts(data: &Path) -> Vec<Value> {
+    serde_json::from_slice(&std::fs::read(data.join("blocks/facts.json")).unwrap()).unwrap()
+}
+
+/// The facts of the blocks under `blocks/mainnet`.
+fn mainnet_facts(data: &Path) -> Vec<Value> {
+    facts(data)
+        .into_iter()
+        .filter(|f| f["file"].as_str().unwrap().starts_with("blocks/mainnet/"))
+        .collect()
+}
+
+fn pool(fact: &Value) -> &str {
+    fact["pool"]
+        .as_str()
+        .or_else(|| fact["pool"]["name"].as_str())
+        .unwrap_or("unknown")
+}
+
+/// One hour as the facts give it.
+#[derive(Debug, Default, PartialEq)]
+struct Hour {
+    volume_sat: u64,
+    tx_count: u64,
+    max_tx_sat: u64,
+    max_tx_hash: Option<String>,
+}
+
+#[test]
+fn real_blocks_give_exactly_the_facts() {
+    let Some(data) = shared_data("real_blocks_give_exactly_the_facts") else {
+        return;
+    };
+    let facts = mainnet_facts(&data);
+    let bench = Bench::new();
+    bench.replay(&["blocks", data.join("blocks/mainnet").to_str().unwrap()], &[]);
+
+    let blocks: BTreeMap<String, Value> = bench
+        .documents("btc-raw-blocks")
+        .into_iter()
+        .map(|document| {
+            (
+                document["_source"]["hash"].as_str().unwrap().to_owned(),
+                document["_source"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(blocks.len(), facts.len());
+    let mut hours: BTreeMap<String, Hour> = BTreeMap::new();
+    let mut miners: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+    for fact in &facts {
+        let block = &blocks[fact["hash"].as_str().unwrap()];
+        assert_eq!(
+            block["outputs_sat"], fact["outputs_non_coinbase_sat"],
+            "outputs of {fact}"
+        );
+        assert_eq!(
+            block["largest_tx"], fact["largest_tx"],
+            "largest transaction of {fact}"
+        );
+        assert_eq!(
+            block["largest_tx_sat"], fact["largest_tx_sat"],
+            "largest transaction of {fact}"
+        );
+        assert_eq!(
+            block["reward_sat"], fact["coinbase_total_sat"],
+            "coinbase of {fact}"
+        );
+        assert_eq!(block["miner"], pool(fact), "pool of {fact}");
+
+        let time = fact["time_utc"].as_str().unwrap();
+        let hour = hours.entry(format!("{}:00:00Z", &time[..13])).or_default();
+        hour.volume_sat += fact["outputs_non_coinbase_sat"].as_u64().unwrap();
+        hour.tx_count += fact["n_tx"].as_u64().unwrap() - 1;
+        if let Some(largest) = fact["largest_tx_sat"]
+            .as_u64()
+            .filter(|sat| *sat > hour.max_tx_sat)
+        {
+            hour.max_tx_sat = largest;
+            hour.max_tx_hash = fact["largest_tx"].as_str().map(str::to_owned);
+        }
+        let slug: String = pool(fact)
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        for id in [
+            format!("day:{}:{slug}", &time[..10]),
+            format!("month:{}:{slug}", &time[..7]),
+        ] {
+            let (count, reward_sat) = miners.entry(id).or_default();
+            *count += 1;
+            *reward_sat += fact["coinbase_total_sat"].as_u64().unwrap();
+        }
+    }
+    hours.retain(|_, hour| hour.tx_count > 0);
+    let volumes: BTreeMap<String, Hour> = bench
+        .documents("btc-volume")
+        .into_iter()
+        .map(|document| {
+            let source = &document["_source"];
+            let hour = Hour {
+                volume_sat: source["volume_sat"].as_u64().unwrap(),
+                tx_count: source["tx_count"].as_u64().unwrap(),
+                max_tx_sat: source["max_tx_sat"].as_u64().unwrap(),
+                max_tx_hash: source["max_tx_hash"].as_str().map(str::to_owned),
+            };
+            (document["_id"].as_str().unwrap().to_owned(), hour)
+        })
+        .collect();
+    assert_eq!(volumes, hours);
+    let earned: BTreeMap<String, (u64, u64)> = bench
+        .documents("btc-miner")
+        .into_iter()
+        .map(|document| {
+            let source = &document["_source"];
+            let totals = (
+                source["blocks"].as_u64().unwrap(),
+                source["reward_sat"].as_u64().unwrap(),
+            );
+            (document["_id"].as_str().unwrap().to_owned(), totals)
+        })
+        .collect();
+    assert_eq!(earned, miners);
+    assert_eq!(bench.export("btc-dead-letter"), "");
+    eprintln!(
+        "{} blocks, {} hours, {} miner documents equal the facts",
+        facts.len(),
+        hours.len(),
+        miners.len()
+    );
+}
+
+/// The blocks of some files as a recording would hold them, one message a line.
+fn recording_of_sample() -> (Bench, String) {
+    let bench = Bench::new();
+    bench.replay(
+        &["sample"],
+        &[(
+            "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
+            "0.05",
+        )],
+    );
+    let mut lines = String::new();
+    for (index, topic) in [
+        ("btc-raw-bpi", "p3-btc-bpi"),
+        ("btc-raw-blocks", "p3-btc-blocks"),
+        ("btc-raw-transactions", "p3-btc-transactions"),
+    ] {
+        for document in bench.documents(index) {
+            let source = &document["_source"];
+            let received =
+                chrono::DateTime::parse_from_rfc3339(source["@timestamp"].as_str().unwrap()).unwrap();
+            let line = serde_json::json!({
+                "topic": topic, "key": source["key"], "source": source["source"],
+                "received_ms": received.timestamp_millis(), "value": source["message"],
+            });
+            lines.push_str(&format!("{line}\n"));
+        }
+    }
+    (bench, lines)
+}
+
+/// A deterministic shuffle: the order of the hashes of the lines.
+fn shuffled<'a>(lines: impl Iterator<Item = &'a str>, salt: u64) -> String {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut lines: Vec<&str> = lines.collect();
+    lines.sort_by_cached_key(|line| {
+        let mut hasher = DefaultHasher::new();
+        (salt, line).hash(&mut hasher);
+        hasher.finish()
+    });
+    lines.join("\n") + "\n"
+}
+
+#[test]
+fn order_repetition_and_parallelism_change_no_byte() {
+    let (_, lines) = recording_of_sample();
+    let mut expected: Option<Vec<String>> = None;
+    for (tasks, text) in [
+        ("1", lines.clone()),
+        ("2", shuffled(lines.lines(), 1)),
+        ("8", shuffled(lines.lines().chain(lines.lines()), 2)),
+    ] {
+        let bench = Bench::new();
+        let file = bench.path("recording.ndjson");
+        std::fs::write(&file, text).unwrap();
+        bench.replay(
+            &["recording", file.to_str().unwrap()],
+            &[("BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT", tasks)],
+        );
+        let exports: Vec<String> = INDICES.iter().map(|index| bench.export(index)).collect();
+        assert!(
+            exports.iter().all(|export| !export.is_empty()),
+            "every index has documents"
+        );
+        match &expected {
+            None => expected = Some(exports),
+            Some(expected) => {
+                for ((index, expected), got) in INDICES.iter().zip(expected).zip(&exports) {
+                    assert_eq!(expected, got, "{index} differs with {tasks} tasks");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn real_blocks_twice_into_one_store_change_nothing() {
+    let Some(data) = shared_data("real_blocks_twice_into_one_store_change_nothing") else {
+        return;
+    };
+    let blocks = data.join("blocks/mainnet");
+    let prices = data.join("prices/kraken_XBTEUR_60_2024-10.csv");
+    let feed = [
+        "blocks",
+        blocks.to_str().unwrap(),
+        "--prices",
+        prices.to_str().unwrap(),
+    ];
+    let bench = Bench::new();
+    bench.replay(&feed, &[]);
+    let once: Vec<String> = INDICES.iter().map(|index| bench.export(index)).collect();
+    bench.replay(&feed, &[("BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT", "8")]);
+    let twice: Vec<String> = INDICES.iter().map(|index| bench.export(index)).collect();
+    for ((index, once), twice) in INDICES.iter().zip(&once).zip(&twice) {
+        assert!(once == twice, "{index} changed by the second replay");
+    }
+}

@@ -1,0 +1,114 @@
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A scratch folder with a store in it, and the binary ready to run against it.
+pub(crate) struct Bench {
+    folder: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn store(&self) -> PathBuf {
+        self.path("test.db")
+    }
+
+    /// The binary in this folder, so that no configuration file of the checkout is read.
+    pub(crate) fn command<S: AsRef<std::ffi::OsStr>>(
+        &self,
+        arguments: impl IntoIterator<Item = S>,
+    ) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bitcoin-dashboard"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .env_remove("RUST_LOG");
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BITCOIN_DASHBOARD")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    pub(crate) fn run<S: AsRef<std::ffi::OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Replays a feed into this folder's store and expects success.
+    #[track_caller]
+    pub(crate) fn replay(&self, feed: &[&str], environment: &[(&str, &str)]) {
+        let store = self.store();
+        let mut arguments = vec!["replay", "--store", store.to_str().unwrap(), "--feed"];
+        arguments.extend_from_slice(feed);
+        let output = self
+            .command(&arguments)
+            .envs(environment.iter().copied())
+            .output()
+            .unwrap();
+        expect_success(&output);
+    }
+
+    #[track_caller]
+    pub(crate) fn export(&self, index: &str) -> String {
+        let store = self.store();
+        let output = self.run(["export", "--store", store.to_str().unwrap(), "--index", index]);
+        expect_success(&output);
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn documents(&self, index: &str) -> Vec<Value> {
+        self.export(index)
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+/// The indices whose documents must not depend on order, repetition, parallelism or crashes.
+pub(crate) const INDICES: [&str; 6] = [
+    "btc-value",
+    "btc-volume",
+    "btc-miner",
+    "btc-raw-bpi",
+    "btc-raw-blocks",
+    "btc-raw-transactions",
+];
+
+#[track_caller]
+pub(crate) fn expect_success(output: &Output) {
+    assert!(
+        output.status.success(),
+        "{}\nstdout: {}\nstderr: {}",
+        output.status,
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// The shared recorded data, or `None` with a loud word where they are absent.
+pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os("TROMBE_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
+        PathBuf::from,
+    );
+    if folder.join("blocks/facts.json").is_file() {
+        return Some(folder.canonicalize().unwrap());
+    }
+    eprintln!(
+        "skipped: {test}: no recorded data at {} (set TROMBE_DATA)",
+        folder.display()
+    );
+    None
+}

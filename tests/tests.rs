@@ -1,0 +1,19 @@
+//! The promises of the whole program, tested from outside: its command line, its page, its files.
+//!
+//! Everything runs the real binary against a store in a folder of its own. A test that wants the shared
+//! recorded data says `skipped:` on standard error where they are absent.
+
+/// Wrong blocks, wrong bytes, hostile messages: they end in the dead letters and stop nothing.
+mod bad_input;
+/// The command line's contract and its answers to mistakes.
+mod cli;
+/// Killed at any moment and started again, the result is the undisturbed one.
+mod kill;
+/// `up`: the page lives, and Ctrl-C loses nothing.
+mod page;
+/// Replays of real blocks and recordings against facts and against each other.
+mod replay;
+/// What every test needs: the binary, scratch folders, exports.
+mod support;
+/// The repository itself: layers, file sizes, documents that match the tree.
+mod tidy;
