@@ -72,7 +72,7 @@ async fn appends(store: &EmbeddedStore) -> Answer<()> {
             store.append(TOPIC, messages(clock.done, batch)).await?;
             clock.done += batch;
         }
-        clock.report(&format!("appends/s, batches of {batch}"));
+        clock.report(&format!("appends, batches of {batch}"));
     }
     let mut clock = Clock::start();
     while clock.is_running() {
@@ -80,7 +80,7 @@ async fn appends(store: &EmbeddedStore) -> Answer<()> {
         try_join_all(callers).await?;
         clock.done += CALLERS;
     }
-    clock.report(&format!("appends/s, batches of 1, {CALLERS} callers"));
+    clock.report(&format!("appends, batches of 1, {CALLERS} callers"));
     let mut clock = Clock::start();
     while clock.is_running() {
         let callers =
@@ -88,7 +88,7 @@ async fn appends(store: &EmbeddedStore) -> Answer<()> {
         try_join_all(callers).await?;
         clock.done += CALLERS * 1000;
     }
-    clock.report(&format!("appends/s, batches of 1000, {CALLERS} callers"));
+    clock.report(&format!("appends, batches of 1000, {CALLERS} callers"));
     Ok(())
 }
 
@@ -110,13 +110,13 @@ fn polls(store: &EmbeddedStore) -> Answer<()> {
         }
         clock.done += records.len() as u64;
     }
-    clock.report("records/s polled, 1000 a poll");
+    clock.report("records polled, 1000 a poll");
     let mut clock = Clock::start();
     while clock.is_running() {
         consumer.poll(1000, 16 << 20, &mut records)?;
         clock.done += 1;
     }
-    clock.report("polls/s without news");
+    clock.report("polls without news");
     Ok(())
 }
 
@@ -130,7 +130,7 @@ async fn bulks(store: &EmbeddedStore) -> Answer<()> {
                 .await?;
             clock.done += batch;
         }
-        clock.report(&format!("new documents/s, bulks of {batch}"));
+        clock.report(&format!("new documents, bulks of {batch}"));
     }
     let mut clock = Clock::start();
     while clock.is_running() {
@@ -141,7 +141,7 @@ async fn bulks(store: &EmbeddedStore) -> Answer<()> {
         try_join_all((0..CALLERS).map(bulk)).await?;
         clock.done += CALLERS * 1000;
     }
-    clock.report(&format!("new documents/s, bulks of 1000, {CALLERS} callers"));
+    clock.report(&format!("new documents, bulks of 1000, {CALLERS} callers"));
     let mut clock = Clock::start();
     while clock.is_running() {
         let ids = clock.done..clock.done + 1000;
@@ -151,7 +151,7 @@ async fn bulks(store: &EmbeddedStore) -> Answer<()> {
             .await?;
         clock.done += 1000;
     }
-    clock.report("replaced documents/s, bulks of 1000");
+    clock.report("replaced documents, bulks of 1000");
     Ok(())
 }
 
@@ -168,13 +168,13 @@ fn state(store: &EmbeddedStore) -> Answer<()> {
         clock.done += 1000;
     }
     let entries = clock.done;
-    clock.report("state changes/s, 1000 an apply");
+    clock.report("state changes, 1000 an apply");
     let mut clock = Clock::start();
     while clock.is_running() {
         black_box(store.state_get("seen", scattered(clock.done * 7919 % entries).as_bytes())?);
         clock.done += 1;
     }
-    clock.report(&format!("state lookups/s among {entries}"));
+    clock.report(&format!("state lookups among {entries}"));
     Ok(())
 }
 
@@ -214,6 +214,7 @@ fn scattered(n: u64) -> String {
 
 struct Clock {
     started: Instant,
+    processor: Duration,
     done: u64,
 }
 
@@ -221,6 +222,7 @@ impl Clock {
     fn start() -> Self {
         Self {
             started: Instant::now(),
+            processor: processor_time(),
             done: 0,
         }
     }
@@ -235,9 +237,22 @@ impl Clock {
         reason = "a report to be read by people"
     )]
     fn report(self, what: &str) {
-        println!(
-            "{:>12.0} {what}",
-            self.done as f64 / self.started.elapsed().as_secs_f64()
-        );
+        let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
+        let each_us = processor_time().saturating_sub(self.processor).as_secs_f64() * 1e6 / self.done as f64;
+        println!("{rate:>10.0}/s {each_us:>8.2} us of CPU each: {what}");
     }
+}
+
+/// What this process has used of the processors, kernel included; nothing where the system does not tell.
+fn processor_time() -> Duration {
+    const TICK_MS: u64 = 10;
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat
+        .rsplit(") ")
+        .next()
+        .unwrap_or_default()
+        .split(' ')
+        .skip(11)
+        .take(2);
+    Duration::from_millis(fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_MS)
 }

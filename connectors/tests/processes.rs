@@ -5,7 +5,11 @@
 //! what had been promised when it killed the child.
 
 #![cfg(unix)] // a kill elsewhere is not the kill that is meant here
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking; a child reports to its parent"
+)]
 
 mod support;
 

@@ -8,7 +8,7 @@ use super::Shared;
 use super::commit::{Commit, committed_offset};
 use super::error::Fault;
 use super::lease::Lease;
-use super::message::{COLUMNS, decode, size};
+use super::message::{SELECT_FROM, SELECT_ONE, decode, size};
 use super::partition::{Partition, offset_of, place};
 use super::topic::Topic;
 use crate::wait::wait;
@@ -158,10 +158,9 @@ impl LogConsumer for Consumer {
         let Ok(offset) = i64::try_from(position.offset) else {
             return Ok(None);
         };
-        let sql = format!("SELECT {COLUMNS} FROM messages WHERE place = ?1");
         let found = self
             .connection
-            .prepare_cached(&sql)
+            .prepare_cached(SELECT_ONE)
             .and_then(|mut select| select.query_row([place(assigned.id, offset)], decode).optional());
         let found = found.map_err(Fault::from)?;
         Ok(found.map(|(_, message)| Record {
@@ -215,10 +214,7 @@ impl Assigned {
         share: Room,
         records: &mut Vec<Record>,
     ) -> rusqlite::Result<(Room, u64)> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM messages WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT ?3"
-        );
-        let mut select = connection.prepare_cached(&sql)?;
+        let mut select = connection.prepare_cached(SELECT_FROM)?;
         let limit = i64::try_from(share.records).unwrap_or(i64::MAX);
         let mut rows = select.query((place(self.id, self.next_offset), place(self.id + 1, 0), limit))?;
         let mut taken = Room { records: 0, bytes: 0 };

@@ -6,8 +6,13 @@ use rusqlite::types::Type;
 
 use crate::Message;
 
-/// The columns that [`decode`] reads, in its order.
-pub(super) const COLUMNS: &str = "place, timestamp_ms, key, value, headers";
+/// The message at a place.
+pub(super) const SELECT_ONE: &str =
+    "SELECT place, timestamp_ms, key, value, headers FROM messages WHERE place = ?1";
+
+/// At most `?3` messages from one place up to another.
+pub(super) const SELECT_FROM: &str = "SELECT place, timestamp_ms, key, value, headers FROM messages
+     WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT ?3";
 
 /// The bytes by which a message is limited and counted.
 pub(super) fn size(message: &Message) -> usize {
@@ -45,7 +50,7 @@ fn length(bytes: usize) -> [u8; 4] {
         .to_le_bytes()
 }
 
-/// Reads a row of [`COLUMNS`]: the message's place and the message.
+/// Reads a row of these statements: the message's place and the message.
 pub(super) fn decode(row: &Row<'_>) -> rusqlite::Result<(i64, Message)> {
     let key = row.get_ref(2)?.as_blob()?;
     let value = row.get_ref(3)?.as_blob()?;
