@@ -1,0 +1,11 @@
+//! The whole topology on the real engine and the embedded store: messages in, exported documents out.
+
+mod crashes;
+mod dead_letters;
+mod disturbed;
+mod index_away;
+mod mainnet;
+mod market;
+mod reorganisations;
+mod same_documents;
+mod world;
