@@ -7,6 +7,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::format;
+
 /// A running topology.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
@@ -135,6 +137,9 @@ fn flatten(value: &Value, name: String, depth: u8, flat: &mut BTreeMap<String, S
             }
         }
         Value::String(text) => drop(flat.insert(name, text.clone())),
+        Value::Number(number) if number.is_u64() => {
+            drop(flat.insert(name, format::count(number.as_u64().unwrap_or_default())));
+        }
         Value::Null => {}
         plain => drop(flat.insert(name, plain.to_string())),
     }
@@ -163,11 +168,11 @@ mod tests {
 
     #[test]
     fn producers_are_flattened() {
-        let flat = flattened(&json!({"bpi": {"source": "kraken", "polls": 3, "gap": null}, "x": [true]}));
+        let flat = flattened(&json!({"bpi": {"source": "kraken", "polls": 3000, "gap": null}, "x": [true]}));
         let shown: Vec<String> = flat
             .into_iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        assert_eq!(shown, ["bpi.polls=3", "bpi.source=kraken", "x.0=true"]);
+        assert_eq!(shown, ["bpi.polls=3\u{202f}000", "bpi.source=kraken", "x.0=true"]);
     }
 }

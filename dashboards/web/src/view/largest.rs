@@ -71,11 +71,15 @@ fn row(market: &Market, bar: &Bar) -> Row {
     vec![
         html! { (market.time(bar.start)) },
         html! { span title=(format::btc_exact(bar.max_tx_sat)) { (format::btc_fine(bar.max_tx_sat)) } },
-        html! { @match bar.max_tx_eur { Some(eur) => span title=(format::eur(eur)) { (format::eur_round(eur)) }, None => span.faint { "no price" } } },
+        html! {
+            @match bar.max_tx_eur {
+                Some(eur) => span title=(format::eur(eur)) { (format::eur_round(eur)) },
+                None => span.faint { "no price" },
+            }
+        },
         html! {
             code title=(bar.max_tx_hash) { (format::hash(&bar.max_tx_hash)) }
-            button.copy.scripted type="button"
-                aria-label={ "Copy the hash " (format::hash(&bar.max_tx_hash)) } { "Copy" }
+            button.copy.scripted type="button" aria-label="Copy hash" { "Copy" }
         },
     ]
 }

@@ -96,9 +96,9 @@ fn drawn(market: &Market) -> Markup {
 fn row(market: &Market, bar: &Bar) -> Row {
     vec![
         html! { (market.time(bar.start)) },
-        html! { span title=(format::btc_exact(bar.volume_sat)) { (format::btc(bar.volume_sat)) } },
-        html! { span title=(format::btc_exact(bar.adjusted_sat)) { (format::btc(bar.adjusted_sat)) } },
-        html! { span title=(format::eur(bar.volume_eur)) { (format::eur_round(bar.volume_eur)) } },
+        html! { (format::btc(bar.volume_sat)) },
+        html! { (format::btc(bar.adjusted_sat)) },
+        html! { (format::eur_round(bar.volume_eur)) },
         html! { (format::count(bar.tx_count)) },
     ]
 }
