@@ -13,8 +13,10 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod append_checks;
+mod consumer_checks;
 mod index_checks;
-mod log_checks;
+mod log_steps;
 
 use std::fmt::Debug;
 use std::process;
@@ -30,27 +32,27 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Checks every promise of [`Log`].
 pub async fn log<L: Log>(make: impl Fn() -> L) {
-    use self::log_checks as check;
-    check::a_message_comes_back_as_it_was(&make()).await;
-    check::offsets_are_dense_and_answered_in_order(&make()).await;
-    check::a_key_decides_the_partition(&make()).await;
-    check::concurrent_appends_do_not_mix_up_positions(&make()).await;
-    check::an_empty_append_is_nothing(&make()).await;
-    check::a_batch_with_a_message_too_large_is_refused_whole(&make()).await;
-    check::a_missing_topic_is_an_error(&make()).await;
-    check::a_topic_keeps_its_partitions(&make()).await;
-    check::a_group_without_commits_starts_at_the_oldest_message(&make()).await;
-    check::a_group_goes_on_where_it_committed(&make()).await;
-    check::a_commit_never_goes_back(&make()).await;
-    check::groups_do_not_know_each_other(&make()).await;
-    check::members_share_every_partition_once(&make()).await;
-    check::a_member_that_makes_no_sense_is_refused(&make()).await;
-    check::a_poll_keeps_its_limits(&make()).await;
-    check::a_poll_without_news_gives_nothing(&make()).await;
-    check::a_consumer_sees_what_comes_later(&make()).await;
-    check::no_partition_starves(&make()).await;
-    check::a_record_can_be_read_again(&make()).await;
-    check::lag_is_what_is_not_committed(&make()).await;
+    use self::{append_checks as append, consumer_checks as consumer};
+    append::a_message_comes_back_as_it_was(&make()).await;
+    append::offsets_are_dense_and_answered_in_order(&make()).await;
+    append::a_key_decides_the_partition(&make()).await;
+    append::concurrent_appends_do_not_mix_up_positions(&make()).await;
+    append::an_empty_append_is_nothing(&make()).await;
+    append::a_batch_with_a_message_too_large_is_refused_whole(&make()).await;
+    append::a_missing_topic_is_an_error(&make()).await;
+    append::a_topic_keeps_its_partitions(&make()).await;
+    consumer::a_group_without_commits_starts_at_the_oldest_message(&make()).await;
+    consumer::a_group_goes_on_where_it_committed(&make()).await;
+    consumer::a_commit_never_goes_back(&make()).await;
+    consumer::groups_do_not_know_each_other(&make()).await;
+    consumer::members_share_every_partition_once(&make()).await;
+    consumer::a_member_that_makes_no_sense_is_refused(&make()).await;
+    consumer::a_poll_keeps_its_limits(&make()).await;
+    consumer::a_poll_without_news_gives_nothing(&make()).await;
+    consumer::a_consumer_sees_what_comes_later(&make()).await;
+    consumer::no_partition_starves(&make()).await;
+    consumer::a_record_can_be_read_again(&make()).await;
+    consumer::lag_is_what_is_not_committed(&make()).await;
 }
 
 /// Checks every promise of [`Index`].
