@@ -1,11 +1,11 @@
-//! Serves the page with generated documents, for looking at it: `cargo run --example demo -- full|empty|broken [port]`.
+//! Serves the page with generated documents, for looking at it: `cargo run --example demo -- full|empty|reading|broken [port]`.
 
 #[path = "../tests/fake/mod.rs"]
 mod fake;
 
 use std::{net::Ipv4Addr, sync::Arc};
 
-use btc_dashboard_web::{PageOptions, serve};
+use btc_dashboard_web::{PageOptions, Status, serve};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -19,6 +19,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let status = match scene.as_str() {
         "empty" => fake::scenes::starting(),
+        "reading" => Status {
+            history_expected_count: None,
+            ..fake::scenes::starting()
+        },
         "broken" => fake::scenes::broken(),
         _ => fake::scenes::running(),
     };
