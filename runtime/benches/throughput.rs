@@ -25,7 +25,7 @@ fn main() {
     let chosen = args.next();
     let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(2);
     let workers = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(2);
-    let workloads: [(&str, fn() -> Topology); 4] = [
+    let workloads: [(&str, Make); 4] = [
         ("const", constant),
         ("const-fused", fused),
         ("words", words),
@@ -37,6 +37,8 @@ fn main() {
         }
     }
 }
+
+type Make = fn() -> Topology;
 
 /// const -> id -> null, with a queue before each bolt.
 fn constant() -> Topology {

@@ -1,5 +1,73 @@
 //! A Storm-style topology runtime: spouts, bolts, tracked tuples.
+//!
+//! A *topology* is wired from *spouts*, where tuples begin, and *bolts*, which make new tuples of them, joined by *streams* under
+//! *groupings*. Streams are typed, so a wrong edge does not compile. Every tuple that a spout emits is tracked until everything made
+//! from it is done: then the spout is told by `ack`; if any of it fails, the spout gives that one tuple again.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use trombe::{Bolt, Emitter, Topology};
+//!
+//! fn main() -> trombe::Result {
+//!     let topology = Topology::new("word-count");
+//!     let lines = topology.spout("lines", ["the cow jumped over the moon", "an apple a day"]);
+//!     let words = lines.shuffle().flat_map("split", |line| line.split(' '));
+//!     let counts = words.by(|word| *word).tasks(4).bolt("count", Count::default);
+//!     counts.global().for_each("print", |(word, count)| println!("{word}: {count}"));
+//!     topology.run_local()?;
+//!     Ok(())
+//! }
+//!
+//! #[derive(Default)]
+//! struct Count(HashMap<&'static str, u64>);
+//!
+//! impl Bolt for Count {
+//!     type In = &'static str;
+//!     type Out = (&'static str, u64);
+//!
+//!     fn execute(&mut self, word: &'static str, out: &mut Emitter<Self::Out>) -> trombe::Result {
+//!         let count = self.0.entry(word).or_default();
+//!         *count += 1;
+//!         out.emit((word, *count));
+//!         Ok(())
+//!     }
+//! }
+//! ```
+//!
+//! # The decision
+//!
+//! Tuples are tracked by *flights*. The tuples that leave a spout in one step share one tracker, and every batch of their descendants
+//! holds a share of it; when the last share is dropped, the flight has landed and its tuples are acked. So success costs nothing per
+//! tuple, and whatever is lost on the way cannot pass for done: a batch, a held tuple or a whole task that is dropped fails what it has.
+//! A failure is reported at once, names its tuple, and replays that tuple alone.
+//!
+//! The price: a good tuple is acked with its flight, so together with the slowest of at most `batch_count_max` neighbours. At low rates a
+//! flight is a tuple or two, and there is nothing to notice.
+//!
+//! # What runs where
+//!
+//! Workers are threads, as many as there are cores; each steps its tasks in turn and sleeps when none has anything to do. A task never
+//! blocks: when a queue before it is full, it keeps what it could not send and is not stepped until there is space, which holds up
+//! whoever feeds it, back to the spouts. Asynchronous spouts and sinks run on tokio, beside the workers.
+//!
+//! # What is absent
+//!
+//! - No cluster: one process. To scale beyond a machine, read a partitioned log with several processes.
+//! - No acker tasks, no message ids in tuples, no serialisation between tasks.
+//! - No timeouts of queued tuples: nothing gets lost inside a process, so only a tuple that a [`DeferredBolt`] holds can time out.
+//! - No unbounded queue, and no queue that drops.
+//!
+//! # Where to begin
+//!
+//! [`Topology`] and [`Stream`] for the wiring; [`Spout`], [`Bolt`], [`DeferredBolt`], [`AsyncSpout`] and [`AsyncSink`] for components;
+//! [`Config`] for limits; [`testing`] for tests without threads or sleeps; [`Keyed`] for state.
+
 #![forbid(unsafe_code)]
+
+// The README's program is compiled and run with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod clock;
 mod component;
