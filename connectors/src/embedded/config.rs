@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 pub struct EmbeddedConfig {
     /// What an answer of `Ok` survives.
     pub synchronous: Synchronous,
-    /// The page cache of each connection.
+    /// The page cache of the connection that writes.
     pub cache_bytes_max: u64,
-    /// How much of the file a connection maps into memory instead of reading it; 0 maps nothing.
+    /// The page cache of each connection that reads.
+    pub reader_cache_bytes_max: u64,
+    /// How much of the file a connection maps into memory instead of reading it. Mapping makes lookups a little
+    /// faster, but an error of the disk then ends the process instead of failing the call; 0 maps nothing.
     pub mmap_bytes_max: u64,
     /// The write-ahead log is copied into the file once it is larger than this.
     pub wal_bytes_max: u64,
@@ -48,7 +51,8 @@ impl Default for EmbeddedConfig {
         Self {
             synchronous: Synchronous::Full,
             cache_bytes_max: 16 << 20,
-            mmap_bytes_max: 1 << 30,
+            reader_cache_bytes_max: 4 << 20,
+            mmap_bytes_max: 0,
             wal_bytes_max: 32 << 20,
             file_bytes_max: None,
             busy_timeout_ms: 10_000,
@@ -115,6 +119,12 @@ impl EmbeddedConfig {
         const TERABYTE: u64 = 1 << 40;
         let limits = [
             ("cache_bytes_max", self.cache_bytes_max, 1 << 16, TERABYTE),
+            (
+                "reader_cache_bytes_max",
+                self.reader_cache_bytes_max,
+                1 << 16,
+                TERABYTE,
+            ),
             ("mmap_bytes_max", self.mmap_bytes_max, 0, TERABYTE),
             ("wal_bytes_max", self.wal_bytes_max, 1 << 16, TERABYTE),
             (

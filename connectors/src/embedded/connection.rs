@@ -39,14 +39,14 @@ fn tune_writer(connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Re
         let pages_max = bytes_max / u64::from(PAGE_BYTES);
         connection.pragma_update(None, "max_page_count", pages_max.max(1).cast_signed())?;
     }
-    tune(connection, config)
+    tune(connection, config, config.cache_bytes_max)
 }
 
-fn tune(connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Result<()> {
+fn tune(connection: &Connection, config: &EmbeddedConfig, cache_bytes_max: u64) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED_MAX);
     connection.busy_timeout(busy_timeout(config))?;
     // A negative size is in KiB.
-    connection.pragma_update(None, "cache_size", -(config.cache_bytes_max / 1024).cast_signed())?;
+    connection.pragma_update(None, "cache_size", -(cache_bytes_max / 1024).cast_signed())?;
     connection.pragma_update(None, "mmap_size", config.mmap_bytes_max.cast_signed())?;
     connection.pragma_update(None, "temp_store", "MEMORY")
 }
@@ -76,7 +76,7 @@ impl Readers {
     pub(super) fn open(&self) -> Result<Connection, Fault> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(&self.path, flags)?;
-        tune(&connection, &self.config)?;
+        tune(&connection, &self.config, self.config.reader_cache_bytes_max)?;
         connection.pragma_update(None, "query_only", true)?;
         Ok(connection)
     }
