@@ -8,7 +8,6 @@ use crate::clock::Nanos;
 use crate::component::bolt::StreamId;
 use crate::failure::Failure;
 use crate::flow::flight::{Lot, Root, UNTRACKED};
-use crate::flow::fragment::fail_dropped;
 use crate::router::Port;
 use crate::tuple::Anchors;
 
@@ -213,10 +212,8 @@ impl<T> Drop for Emitter<T> {
     fn drop(&mut self) {
         // Collected and never sent: possible only if the engine itself fell over in the middle of a step.
         if let Anchoring::Input(Some(lot)) = &self.anchoring {
-            fail_dropped(lot, self.main.roots());
-            self.sides
-                .iter()
-                .for_each(|(_, port)| fail_dropped(lot, port.roots()));
+            self.main.fail_collected(lot);
+            self.sides.iter().for_each(|(_, port)| port.fail_collected(lot));
         }
     }
 }
@@ -292,7 +289,7 @@ pub(crate) trait AnyPort: Send {
     fn flush(&mut self, lot: &Lot, now: Nanos) -> bool;
     fn unpark(&mut self, now: Nanos) -> bool;
     fn is_empty(&self) -> bool;
-    fn roots(&self) -> &[Root];
+    fn fail_collected(&self, lot: &Lot);
     fn clear(&mut self);
     fn close(&mut self);
 }
@@ -314,8 +311,8 @@ impl<U: Send + 'static> AnyPort for Port<U> {
         self.is_empty()
     }
 
-    fn roots(&self) -> &[Root] {
-        self.roots()
+    fn fail_collected(&self, lot: &Lot) {
+        self.fail_collected(lot);
     }
 
     fn clear(&mut self) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::clock::Nanos;
 use crate::flow::flight::{Lot, Root};
-use crate::flow::fragment::{Batch, Fragment};
+use crate::flow::fragment::{Batch, Fragment, fail_dropped};
 use crate::flow::inbox::Inbox;
 use crate::grouping::{Clone1, Selector, partial_key};
 use crate::key::{key_group, task_of_group};
@@ -64,8 +64,10 @@ impl<T> Port<T> {
         self.len() == 0
     }
 
-    pub(crate) fn roots(&self) -> &[Root] {
-        &self.batch.roots
+    /// Fails what is collected and will never be sent.
+    pub(crate) fn fail_collected(&self, lot: &Lot) {
+        let direct = self.direct.iter().map(|(_, _, root)| *root);
+        fail_dropped(lot, self.batch.roots.iter().copied().chain(direct));
     }
 
     pub(crate) fn clear(&mut self) {

@@ -128,9 +128,7 @@ impl Driver {
     /// As [`Running::shutdown`](crate::Running::shutdown), with the deadline on the topology's clock.
     pub fn shutdown(mut self, deadline: Duration) -> Summary {
         self.phase = Phase::Draining;
-        let summary = self.run_for(deadline, Books::settled);
-        self.tasks.iter_mut().for_each(|task| task.close());
-        summary
+        self.run_for(deadline, Books::settled)
     }
 
     fn run_for(&mut self, at_most: Duration, done: impl Fn(&Books) -> bool) -> Summary {
@@ -206,6 +204,12 @@ impl Driver {
         let Some(tokio) = &self.tokio else { return false };
         tokio.block_on(tokio::time::sleep(Duration::from_millis(1)));
         true
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.tasks.iter_mut().for_each(|task| task.close());
     }
 }
 

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 
 use super::context::{TaskContext, TaskWaker};
 use super::spout::{Next, Spout, SpoutEmitter};
@@ -78,7 +77,6 @@ struct Link<T> {
     said: mpsc::Receiver<Said<T>>,
     // Unbounded in type only: an id is told of once, and the ids out are bounded by the pending limit.
     told: mpsc::UnboundedSender<Told>,
-    driver: JoinHandle<()>,
 }
 
 impl<S: AsyncSpout> Bridge<S> {
@@ -110,8 +108,9 @@ impl<S: AsyncSpout> Spout for Bridge<S> {
         let spout = spout.map_err(|panic| Failure::retry(crate::emitter::panic_reason(&*panic)))?;
         let (say, said) = mpsc::channel(BUFFERED_COUNT_MAX);
         let (told, listen) = mpsc::unbounded_channel();
-        let driver = tokio.spawn(drive(spout, context.clone(), say, listen));
-        self.link = Some(Link { said, told, driver });
+        // It ends by itself when this side of the channels is dropped.
+        drop(tokio.spawn(drive(spout, context.clone(), say, listen)));
+        self.link = Some(Link { said, told });
         Ok(())
     }
 
@@ -155,13 +154,6 @@ impl<S: AsyncSpout> Spout for Bridge<S> {
     fn close(&mut self) {
         // Its end of the channels tells the tokio task, which then closes the spout.
         self.link = None;
-    }
-}
-
-impl<T> Drop for Link<T> {
-    fn drop(&mut self) {
-        self.said.close();
-        let _ = &self.driver;
     }
 }
 

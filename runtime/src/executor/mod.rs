@@ -204,12 +204,8 @@ impl Running {
         self.control.stop();
         self.wakes.iter().for_each(|wake| wake.notify());
         for worker in self.workers.drain(..) {
-            if worker.join().is_err() {
-                tracing::error!(
-                    topology = self.books.plan.topology,
-                    "a worker has panicked, which is a mistake in the engine"
-                );
-            }
+            // A worker reports its own panic.
+            drop(worker.join());
         }
         if let Some(tokio) = self.tokio.take() {
             tokio.shutdown_timeout(TOKIO_SHUTDOWN);

@@ -1,10 +1,12 @@
 //! Workers: threads that step tasks in turn, and sleep when none has anything to do.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
+use crate::emitter::panic_reason;
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
 use crate::metrics::books::Books;
@@ -32,13 +34,16 @@ impl Control {
         self.order.fetch_max(STOP, Ordering::AcqRel);
     }
 
-    /// Waits until `done`, looking at it whenever a worker has run out of work; false if the deadline comes first.
+    /// Waits until `done`, looking at it whenever a worker has run out of work; false if the deadline or a stop comes first.
     pub(crate) fn wait(&self, deadline: Option<Duration>, done: impl Fn() -> bool) -> bool {
         let clock = Clock::system();
         let mut lulls = unpoisoned(&self.lulls);
         loop {
             if done() {
                 return true;
+            }
+            if self.order.load(Ordering::Acquire) == STOP {
+                return false;
             }
             // Looked at from time to time all the same: a worker that is never idle tells nobody.
             let mut at_most = Duration::from_millis(100);
@@ -84,7 +89,21 @@ impl Worker {
         self.tasks.push(task);
     }
 
-    pub(crate) fn run(mut self) {
+    /// Steps the tasks until it is time to go. The tasks contain the panics of components, so one that comes here is a mistake
+    /// in the engine: what the tasks have is failed by being dropped, and the topology stops rather than hang.
+    pub(crate) fn run(self) {
+        let control = Arc::clone(&self.control);
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work())) {
+            tracing::error!(
+                reason = panic_reason(&*panic),
+                "a worker has panicked, which is a mistake in the engine"
+            );
+            control.stop();
+            control.report_lull();
+        }
+    }
+
+    fn work(mut self) {
         self.wake.bind();
         while let Some(phase) = self.phase() {
             if self.round(phase) == Step::Progress {

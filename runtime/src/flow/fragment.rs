@@ -84,11 +84,8 @@ impl<T> Fragment<T> {
 
 impl<T> Drop for Fragment<T> {
     fn drop(&mut self) {
-        for root in self.batch.roots.get(self.done..).unwrap_or_default() {
-            if *root != UNTRACKED {
-                self.lot.fail(*root, &DROPPED);
-            }
-        }
+        let left = self.batch.roots.get(self.done..).unwrap_or_default();
+        fail_dropped(&self.lot, left.iter().copied());
     }
 }
 
@@ -108,8 +105,8 @@ static DROPPED: LazyLock<Arc<Autopsy>> = LazyLock::new(|| {
 });
 
 /// Fails what is left in a buffer whose flight is known.
-pub(crate) fn fail_dropped(lot: &Lot, roots: &[Root]) {
-    for root in roots.iter().filter(|root| **root != UNTRACKED) {
-        lot.fail(*root, &DROPPED);
+pub(crate) fn fail_dropped(lot: &Lot, roots: impl Iterator<Item = Root>) {
+    for root in roots.filter(|root| *root != UNTRACKED) {
+        lot.fail(root, &DROPPED);
     }
 }

@@ -110,7 +110,8 @@ impl<C> Life<C> {
     }
 }
 
-fn build<C>(make: &Factory<C>, prepare: Prepare<C>, context: &TaskContext) -> Result<C, Failure> {
+/// Makes a component and prepares it.
+pub(super) fn build<C>(make: &Factory<C>, prepare: Prepare<C>, context: &TaskContext) -> Result<C, Failure> {
     let built = catch_unwind(AssertUnwindSafe(|| {
         let mut component = make();
         prepare(&mut component, context).map(|()| component)

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use super::life::build;
 use super::{Phase, Step, Task};
 use crate::clock::{Nanos, millis};
 use crate::component::context::TaskContext;
@@ -62,8 +63,7 @@ impl<S: AsyncSink> SinkTask<S> {
             .tokio
             .clone()
             .ok_or_else(|| Failure::retry("there is no tokio runtime"))?;
-        let mut sink = make();
-        sink.prepare(context)?;
+        let sink = build(make, S::prepare, context)?;
         let limits = sink.limits();
         if limits.batch_count_max == 0 || limits.in_flight_max == 0 {
             return Err(Failure::reject(

@@ -206,7 +206,7 @@ impl<S: Spout> SpoutTask<S> {
             Some(Err(failure)) => {
                 self.site.error(&format!("next: {failure}"));
                 self.failures = self.failures.saturating_add(1);
-                let wait = self.backoff.wait(self.failures, &mut self.rng);
+                let wait = self.backoff.wait(self.failures, &mut self.rng).max(millis(1));
                 self.idle_until = now.saturating_add(wait);
             }
             None => {}
