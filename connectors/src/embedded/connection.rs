@@ -39,7 +39,9 @@ fn tune_writer(connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Re
         let pages_max = bytes_max / u64::from(PAGE_BYTES);
         connection.pragma_update(None, "max_page_count", pages_max.max(1).cast_signed())?;
     }
-    tune(connection, config, config.cache_bytes_max)
+    tune(connection, config, config.cache_bytes_max)?;
+    // The writer waits in its own way.
+    connection.busy_timeout(Duration::ZERO)
 }
 
 fn tune(connection: &Connection, config: &EmbeddedConfig, cache_bytes_max: u64) -> rusqlite::Result<()> {

@@ -23,24 +23,25 @@ impl Operation for Prune {
     }
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<u64, Fault> {
-        transaction.now_ms = self.now_ms;
-        prune(transaction, u64::MAX)
+        prune(transaction, self.now_ms, u64::MAX)
     }
 }
 
 /// One bounded step, committed. Gives the number of rows it deleted; 0 means that nothing is left to do.
 pub(super) fn step(mut transaction: Transaction<'_>) -> Result<u64, Fault> {
     let rows_max = u64::from(transaction.config.housekeeping_rows_max);
-    let deleted = prune(&mut transaction, rows_max)?;
+    let now_ms = transaction.now_ms;
+    let deleted = prune(&mut transaction, now_ms, rows_max)?;
     transaction.commit()?;
     Ok(deleted)
 }
 
-fn prune(transaction: &mut Transaction<'_>, rows_max: u64) -> Result<u64, Fault> {
-    let mut deleted = expire_state(transaction, rows_max)?;
+fn prune(transaction: &mut Transaction<'_>, now_ms: i64, rows_max: u64) -> Result<u64, Fault> {
+    let mut deleted = expire_state(transaction, now_ms, rows_max)?;
     for (partition_id, retention_ms) in limited_partitions(transaction)? {
+        let expired_ms = retention_ms.map(|age_ms| now_ms.saturating_sub(age_ms));
         while deleted < rows_max {
-            let count = delete_segment(transaction, partition_id, retention_ms)?;
+            let count = delete_segment(transaction, partition_id, expired_ms)?;
             if count == 0 {
                 break;
             }
@@ -50,14 +51,14 @@ fn prune(transaction: &mut Transaction<'_>, rows_max: u64) -> Result<u64, Fault>
     Ok(deleted)
 }
 
-fn expire_state(transaction: &Transaction<'_>, rows_max: u64) -> Result<u64, Fault> {
+fn expire_state(transaction: &Transaction<'_>, now_ms: i64, rows_max: u64) -> Result<u64, Fault> {
     let deleted = transaction
         .connection
         .prepare_cached(
             "DELETE FROM state WHERE (namespace_id, key) IN
              (SELECT namespace_id, key FROM state WHERE expires_ms <= ?1 ORDER BY expires_ms LIMIT ?2)",
         )?
-        .execute((transaction.now_ms, i64::try_from(rows_max).unwrap_or(i64::MAX)))?;
+        .execute((now_ms, i64::try_from(rows_max).unwrap_or(i64::MAX)))?;
     Ok(deleted as u64)
 }
 
@@ -80,20 +81,20 @@ fn bytes_max(transaction: &Transaction<'_>) -> i64 {
     i64::try_from(bytes_max).unwrap_or(i64::MAX)
 }
 
-/// Deletes the partition's oldest segment if it is too old or the partition too large, and gives the number of
-/// its messages.
+/// Deletes the partition's oldest segment if its last message was appended by `expired_ms` or the partition is too
+/// large, and gives the number of its messages.
 fn delete_segment(
     transaction: &mut Transaction<'_>,
     partition_id: i64,
-    retention_ms: Option<i64>,
+    expired_ms: Option<i64>,
 ) -> Result<u64, Fault> {
     let connection = transaction.connection;
-    let (now_ms, bytes_max) = (transaction.now_ms, bytes_max(transaction));
+    let bytes_max = bytes_max(transaction);
     let partition = transaction.partition(partition_id)?;
     let Some(oldest) = oldest_segment(connection, partition)? else {
         return Ok(0);
     };
-    let too_old = retention_ms.is_some_and(|age_ms| oldest.appended_ms <= now_ms.saturating_sub(age_ms));
+    let too_old = expired_ms.is_some_and(|expired_ms| oldest.appended_ms <= expired_ms);
     if !too_old && partition.bytes <= bytes_max {
         return Ok(0);
     }
