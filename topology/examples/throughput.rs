@@ -32,6 +32,11 @@ fn transaction(number: u64) -> Message {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a rate is read with a few digits")]
+fn per_second(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds
+}
+
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let count: u64 = arguments.next().map_or(Ok(200_000), |text| text.parse())?;
@@ -56,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let appended = started.elapsed().as_secs_f64();
     eprintln!(
         "append: {count} messages in {appended:.2} s, {:.0}/s",
-        count as f64 / appended
+        per_second(count, appended)
     );
 
     let (log, index) = (Arc::new(store.clone()), Arc::new(store.clone()));
@@ -90,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     eprintln!("{summary}; {documents} hours");
     eprintln!(
         "topology, {tasks_count} tasks: {:.0} transactions a second",
-        summary.acked as f64 / seconds
+        per_second(summary.acked, seconds)
     );
     drop(store);
     std::fs::remove_dir_all(folder)?;

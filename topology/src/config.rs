@@ -1,5 +1,6 @@
 //! Every limit of the topology, in one struct, its unit last in the name.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use btc_records::PoolList;
@@ -111,64 +112,78 @@ impl TopologyConfig {
                 allowed,
             });
         }
-        within("tasks_count", self.tasks_count, 1, 64)?;
-        within(
-            "spout_pending_count_max",
-            self.spout_pending_count_max,
-            1,
-            10_000_000,
-        )?;
-        within("held_count_max", self.held_count_max, 1, 10_000_000)?;
-        within("commit_period_ms", self.commit_period_ms, 1, 600_000)?;
-        within("poll_interval_ms", self.poll_interval_ms, 1, 60_000)?;
-        within("poll_bytes_max", self.poll_bytes_max, 1, 1 << 30)?;
-        within("index_batch_count_max", self.index_batch_count_max, 1, 100_000)?;
-        within("index_linger_ms", self.index_linger_ms, 0, 60_000)?;
-        within("index_in_flight_max", self.index_in_flight_max, 1, 64)?;
-        within("retry_backoff_ms_min", self.retry_backoff_ms_min, 1, 600_000)?;
-        within(
-            "retry_backoff_ms_max",
-            self.retry_backoff_ms_max,
-            self.retry_backoff_ms_min,
-            600_000,
-        )?;
-        within(
-            "hours_retention_hours",
-            self.hours_retention_hours.unwrap_or(u32::MAX),
-            24,
-            u32::MAX,
-        )?;
-        within(
-            "miners_retention_hours",
-            self.miners_retention_hours.unwrap_or(u32::MAX),
-            33 * 24,
-            u32::MAX,
-        )?;
-        within(
-            "log_retention_hours",
-            self.log_retention_hours.unwrap_or(u32::MAX),
-            1,
-            u32::MAX,
-        )?;
-        within(
-            "sightings_loaded_count_max",
-            self.sightings_loaded_count_max,
-            1_000,
-            usize::MAX,
-        )?;
-        within(
-            "transactions_known_count_max",
-            self.transactions_known_count_max,
-            1_000,
-            usize::MAX,
-        )?;
-        within(
-            "hour_rows_loaded_count_max",
-            self.hour_rows_loaded_count_max,
-            1_000,
-            usize::MAX,
-        )?;
-        within("reorg_depth_max", self.reorg_depth_max, 1, 10_000)
+        let mut limits = self.counts().into_iter().chain(self.times());
+        match limits.find(|(_, value, range)| !range.contains(value)) {
+            Some((key, value, range)) => {
+                let allowed = format!("from {} to {}", range.start(), range.end());
+                Err(ConfigError {
+                    key,
+                    value: value.to_string(),
+                    allowed,
+                })
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn counts(&self) -> [Limit; 10] {
+        let limit = |key, value: usize, range| (key, value as u64, range);
+        let memory = 1_000..=u64::MAX;
+        [
+            limit("tasks_count", self.tasks_count, 1..=64),
+            limit(
+                "spout_pending_count_max",
+                self.spout_pending_count_max,
+                1..=10_000_000,
+            ),
+            limit("held_count_max", self.held_count_max, 1..=10_000_000),
+            limit("poll_bytes_max", self.poll_bytes_max, 1..=1 << 30),
+            limit("index_batch_count_max", self.index_batch_count_max, 1..=100_000),
+            limit("index_in_flight_max", self.index_in_flight_max, 1..=64),
+            limit(
+                "sightings_loaded_count_max",
+                self.sightings_loaded_count_max,
+                memory.clone(),
+            ),
+            limit(
+                "transactions_known_count_max",
+                self.transactions_known_count_max,
+                memory.clone(),
+            ),
+            limit(
+                "hour_rows_loaded_count_max",
+                self.hour_rows_loaded_count_max,
+                memory,
+            ),
+            limit("reorg_depth_max", self.reorg_depth_max as usize, 1..=10_000),
+        ]
+    }
+
+    fn times(&self) -> [Limit; 8] {
+        let hours = |retention: Option<u32>| retention.map_or(HOURS_MAX, u64::from);
+        let backoff_ms = self.retry_backoff_ms_min..=600_000;
+        [
+            ("commit_period_ms", self.commit_period_ms, 1..=600_000),
+            ("poll_interval_ms", self.poll_interval_ms, 1..=60_000),
+            ("index_linger_ms", self.index_linger_ms, 0..=60_000),
+            ("retry_backoff_ms_min", self.retry_backoff_ms_min, 1..=600_000),
+            ("retry_backoff_ms_max", self.retry_backoff_ms_max, backoff_ms),
+            (
+                "hours_retention_hours",
+                hours(self.hours_retention_hours),
+                24..=HOURS_MAX,
+            ),
+            (
+                "miners_retention_hours",
+                hours(self.miners_retention_hours),
+                33 * 24..=HOURS_MAX,
+            ),
+            (
+                "log_retention_hours",
+                hours(self.log_retention_hours),
+                1..=HOURS_MAX,
+            ),
+        ]
     }
 
     /// The engine's limits that go with these.
@@ -194,17 +209,11 @@ impl TopologyConfig {
     }
 }
 
-fn within<N: PartialOrd + ToString>(key: &'static str, value: N, min: N, max: N) -> Result<(), ConfigError> {
-    if value >= min && value <= max {
-        return Ok(());
-    }
-    let allowed = format!("from {} to {}", min.to_string(), max.to_string());
-    Err(ConfigError {
-        key,
-        value: value.to_string(),
-        allowed,
-    })
-}
+/// A setting's key, its value and the values it may have.
+type Limit = (&'static str, u64, RangeInclusive<u64>);
+
+/// More hours than anybody keeps anything: for ever.
+const HOURS_MAX: u64 = u32::MAX as u64;
 
 #[cfg(test)]
 mod tests {

@@ -35,7 +35,7 @@ pub(crate) struct DeadLetter {
 
 impl DeadLetter {
     /// A record that was not understood.
-    pub(crate) fn of_record(record: &Record, reason: impl ToString) -> Self {
+    pub(crate) fn of_record(record: &Record, reason: &impl ToString) -> Self {
         let message = &record.message;
         let source = header(message, "source");
         Self {
@@ -84,7 +84,7 @@ impl DeadLetter {
                 key: content_key(&letter.source, letter.raw_base64.as_bytes()),
                 ..letter
             },
-            (Err(_), _) => Self::of_record(record, "unreadable dead letter"),
+            (Err(_), _) => Self::of_record(record, &"unreadable dead letter"),
         }
     }
 

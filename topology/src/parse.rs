@@ -67,7 +67,7 @@ impl Bolt for ParsePrices {
                 out.emit_to(&DOCUMENTS, value_document(&price)?);
                 out.emit(price);
             }
-            Err(error) => out.emit_to(&DEAD, DeadLetter::of_record(&record, error)),
+            Err(error) => out.emit_to(&DEAD, DeadLetter::of_record(&record, &error)),
         }
         Ok(())
     }
@@ -115,9 +115,9 @@ impl Bolt for ParseTransactions {
             Ok(ChainMessage::Control) => emit_raw(RAW_TRANSACTIONS, &record, None, out)?,
             Ok(ChainMessage::Blocks(_)) => {
                 let reason = "message: a block among the transactions: send it to the blocks' topic";
-                out.emit_to(&DEAD, DeadLetter::of_record(&record, reason));
+                out.emit_to(&DEAD, DeadLetter::of_record(&record, &reason));
             }
-            Err(error) => out.emit_to(&DEAD, DeadLetter::of_record(&record, error)),
+            Err(error) => out.emit_to(&DEAD, DeadLetter::of_record(&record, &error)),
         }
         Ok(())
     }
@@ -147,14 +147,16 @@ impl Bolt for ParseBlocks {
         match chain_message(&record, &self.pools) {
             Ok(ChainMessage::Blocks(blocks)) => {
                 emit_raw(RAW_BLOCKS, &record, the_block(&blocks), out)?;
-                blocks.iter().for_each(|block| out.emit(block.into()));
+                for block in &blocks {
+                    out.emit(block.into());
+                }
             }
             Ok(ChainMessage::Control) => emit_raw(RAW_BLOCKS, &record, None, out)?,
             Ok(ChainMessage::Transaction(_)) => {
                 let reason = "message: a transaction among the blocks: send it to the transactions' topic";
-                out.emit_to(&DEAD, DeadLetter::of_record(&record, reason));
+                out.emit_to(&DEAD, DeadLetter::of_record(&record, &reason));
             }
-            Err(error) => out.emit_to(&DEAD, DeadLetter::of_record(&record, error)),
+            Err(error) => out.emit_to(&DEAD, DeadLetter::of_record(&record, &error)),
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ impl<D: PartialEq + std::fmt::Debug> TestIndex<D> {
     pub(crate) fn put(&mut self, id: String, version: u64, document: D) {
         match self.0.get(&id) {
             Some((known, other)) if *known == version => {
-                assert_eq!(other, &document, "{id} at version {version}")
+                assert_eq!(other, &document, "{id} at version {version}");
             }
             Some((known, _)) if *known > version => {}
             _ => {
@@ -43,7 +43,23 @@ pub(crate) fn price(times: std::ops::Range<i64>) -> impl Strategy<Value = PriceO
 }
 
 /// An amount of EUR as a chart shows it: 16 decimals, divided as a float at the very end.
+#[expect(clippy::cast_precision_loss, reason = "a chart's value")]
 pub(crate) fn chart_f64(mut eur: Decimal) -> f64 {
     eur.rescale(16);
     eur.mantissa() as f64 / 1e16
+}
+
+/// A quotient as a chart shows it; nothing of nothing is 0.
+#[expect(clippy::cast_precision_loss, reason = "a chart's value")]
+pub(crate) fn quotient(part: u64, whole: u64) -> f64 {
+    if whole == 0 {
+        0.0
+    } else {
+        part as f64 / whole as f64
+    }
+}
+
+/// What satoshi are worth, exactly.
+pub(crate) fn worth(sat: u64, eur: Decimal) -> Decimal {
+    Decimal::from(sat) / Decimal::from(100_000_000) * eur
 }

@@ -16,7 +16,7 @@ use super::BlockObservation;
 use super::ledger::{Account, Ledger};
 use crate::documents::MinerDocument;
 use crate::prices::PriceObservation;
-use crate::testing::{TestIndex, chart_f64, price};
+use crate::testing::{TestIndex, chart_f64, price, quotient, worth};
 use crate::time::{HOUR_S, MINUTE_S};
 
 /// Two hours before a month begins.
@@ -70,8 +70,8 @@ fn blocks() -> impl Strategy<Value = Vec<Input>> {
 /// Hashes whose printed order is not the order of the blocks.
 fn hash(number: usize) -> BlockHash {
     let mut bytes = [0; 32];
-    bytes[31] = (number * 7 % 13) as u8;
-    bytes[0] = number as u8;
+    bytes[31] = u8::try_from(number * 7 % 13).unwrap();
+    bytes[0] = u8::try_from(number).unwrap();
     BlockHash::from_bytes(bytes)
 }
 
@@ -132,124 +132,142 @@ fn run(inputs: &[Input], order: &[prop::sample::Index]) -> TestIndex<MinerDocume
     index
 }
 
-/// The documents without their versions, by the rules as they stand in the design, from the whole set at once.
+/// All messages at once.
+struct Truth<'a> {
+    blocks: BTreeSet<&'a BlockObservation>,
+    prices: BTreeSet<&'a PriceObservation>,
+}
+
+/// The documents without their versions, by the rules as they stand in the design.
 fn oracle(inputs: &[Input]) -> BTreeMap<String, MinerDocument> {
-    let blocks: BTreeSet<_> = inputs
-        .iter()
-        .filter_map(|i| if let Input::Block(b) = i { Some(b) } else { None })
-        .collect();
-    let prices: BTreeSet<_> = inputs
-        .iter()
-        .filter_map(|i| if let Input::Price(p) = i { Some(p) } else { None })
-        .collect();
-    let hashes: BTreeSet<_> = blocks.iter().map(|block| block.hash).collect();
-    let told = |hash| blocks.iter().filter(move |block| block.hash == hash).copied();
-    let best = |hash| {
-        let merit = |b: &BlockObservation| {
-            4 * u8::from(b.slug != "unknown")
-                + 2 * u8::from(b.reward_sat.is_some())
-                + u8::from(b.height.is_some())
-        };
-        told(hash).rev().max_by_key(|b| merit(b)).unwrap()
+    let mut truth = Truth {
+        blocks: BTreeSet::new(),
+        prices: BTreeSet::new(),
     };
-    let wins = |hash: BlockHash| {
-        let is_rival = |other: &BlockHash| {
-            *other != hash
-                && told(hash).any(|a| {
-                    told(*other).any(|b| {
-                        (a.height.is_some() && a.height == b.height)
-                            || (a.prev_hash.is_some() && a.prev_hash == b.prev_hash)
-                    })
-                })
-        };
-        let own = oracle_claim(&blocks, hash, DEPTH_MAX);
-        hashes.iter().filter(|other| is_rival(other)).all(|&rival| {
-            let other = oracle_claim(&blocks, rival, DEPTH_MAX);
-            own.0 > other.0
-                || (own.0 == other.0 && (&own.1, hash.to_string()) < (&other.1, rival.to_string()))
-        })
-    };
-    let price_at = |time_s: i64| {
-        let end = time_s - time_s % MINUTE_S + MINUTE_S;
-        let last = prices
-            .iter()
-            .rfind(|p| p.time_s < end && p.time_s >= end - MINUTE_S - HOUR_S);
-        last.or_else(|| {
-            prices
-                .iter()
-                .find(|p| p.time_s >= end && p.time_s <= end + HOUR_S)
-        })
-        .map(|p| p.eur.decimal())
-    };
+    for input in inputs {
+        match input {
+            Input::Block(block) => _ = truth.blocks.insert(block),
+            Input::Price(price) => _ = truth.prices.insert(price),
+        }
+    }
     let mut documents = BTreeMap::new();
     for (kind, format) in [("day", "%Y-%m-%d"), ("month", "%Y-%m")] {
-        let period = |time_s| {
-            DateTime::from_timestamp(time_s, 0)
-                .unwrap()
-                .format(format)
-                .to_string()
-        };
-        let accounts: BTreeSet<_> = blocks
-            .iter()
-            .map(|b| (period(b.time_s), &b.slug, &b.miner))
-            .collect();
-        for (name, slug, miner) in accounts {
-            let mine = |b: &&BlockObservation| period(b.time_s) == name && &b.slug == slug && wins(b.hash);
-            let won: Vec<_> = hashes.iter().map(|&hash| best(hash)).filter(mine).collect();
-            let reward = |hash| {
-                best(hash)
-                    .reward_sat
-                    .or(told(hash).filter_map(|b| b.reward_sat).max())
-                    .unwrap_or(0)
-            };
-            let reward_sat: u64 = won.iter().map(|b| reward(b.hash)).sum();
-            let worth = |b: &&BlockObservation| {
-                Some(Decimal::from(reward(b.hash)) / Decimal::from(100_000_000) * price_at(b.time_s)?)
-            };
-            let exact: Decimal = won.iter().filter_map(worth).sum();
-            let priced: u64 = won
-                .iter()
-                .filter(|b| worth(b).is_some())
-                .map(|b| reward(b.hash))
-                .sum();
+        for block in &truth.blocks {
+            let period = period(block.time_s, format);
+            let id = format!("{kind}:{period}:{}", block.slug);
             let first_day = if kind == "day" {
-                name.clone()
+                period.clone()
             } else {
-                format!("{name}-01")
+                format!("{period}-01")
             };
-            documents.insert(
-                format!("{kind}:{name}:{slug}"),
-                MinerDocument {
-                    timestamp: format!("{first_day}T00:00:00Z"),
-                    period: name.clone(),
-                    miner: miner.clone(),
-                    blocks: won.len() as u64,
-                    reward_sat,
-                    reward_btc: reward_sat as f64 / 1e8,
-                    reward_eur: chart_f64(exact),
-                    reward_eur_exact: exact.normalize().to_string(),
-                    priced_share: if reward_sat == 0 {
-                        0.0
-                    } else {
-                        priced as f64 / reward_sat as f64
-                    },
-                },
-            );
+            documents.entry(id).or_insert_with(|| MinerDocument {
+                timestamp: format!("{first_day}T00:00:00Z"),
+                miner: block.miner.clone(),
+                ..truth.document(format, period, &block.slug)
+            });
         }
     }
     documents
 }
 
-/// How deep the blocks on top of this one go, and the smallest printed hash at that depth.
-fn oracle_claim(blocks: &BTreeSet<&BlockObservation>, hash: BlockHash, depth_max: u32) -> (u32, String) {
-    let children = blocks
-        .iter()
-        .filter(|block| depth_max > 0 && block.prev_hash == Some(hash));
-    let deeper = children
-        .map(|child| oracle_claim(blocks, child.hash, depth_max - 1))
-        .map(|(depth, tip)| (depth + 1, tip));
-    let best = deeper.min_by_key(|(depth, tip)| (u32::MAX - depth, tip.clone()));
-    best.unwrap_or((0, hash.to_string()))
+fn period(time_s: i64, format: &str) -> String {
+    DateTime::from_timestamp(time_s, 0)
+        .unwrap()
+        .format(format)
+        .to_string()
+}
+
+impl<'a> Truth<'a> {
+    fn told(&self, hash: BlockHash) -> impl DoubleEndedIterator<Item = &'a BlockObservation> {
+        self.blocks
+            .iter()
+            .copied()
+            .filter(move |block| block.hash == hash)
+    }
+
+    fn best(&self, hash: BlockHash) -> &'a BlockObservation {
+        let merit = |block: &&BlockObservation| {
+            [
+                block.slug != "unknown",
+                block.reward_sat.is_some(),
+                block.height.is_some(),
+            ]
+        };
+        self.told(hash).rev().max_by_key(merit).unwrap()
+    }
+
+    fn reward(&self, hash: BlockHash) -> u64 {
+        let most = self.told(hash).filter_map(|block| block.reward_sat).max();
+        self.best(hash).reward_sat.or(most).unwrap_or(0)
+    }
+
+    fn hashes(&self) -> BTreeSet<BlockHash> {
+        self.blocks.iter().map(|block| block.hash).collect()
+    }
+
+    fn are_rivals(&self, one: BlockHash, other: BlockHash) -> bool {
+        let meet = |a: &BlockObservation, b: &BlockObservation| {
+            (a.height.is_some() && a.height == b.height)
+                || (a.prev_hash.is_some() && a.prev_hash == b.prev_hash)
+        };
+        one != other && self.told(one).any(|a| self.told(other).any(|b| meet(a, b)))
+    }
+
+    fn wins(&self, hash: BlockHash) -> bool {
+        let rank = |hash: BlockHash| {
+            let (depth, tip) = self.claim(hash, DEPTH_MAX);
+            (u32::MAX - depth, tip, hash.to_string())
+        };
+        let rivals = self
+            .hashes()
+            .into_iter()
+            .filter(|&other| self.are_rivals(hash, other));
+        rivals.into_iter().all(|rival| rank(hash) < rank(rival))
+    }
+
+    /// How deep the blocks on top of this one go, and the smallest printed hash at that depth.
+    fn claim(&self, hash: BlockHash, depth_max: u32) -> (u32, String) {
+        let children = self
+            .blocks
+            .iter()
+            .filter(|block| depth_max > 0 && block.prev_hash == Some(hash));
+        let claims = children.map(|child| self.claim(child.hash, depth_max - 1));
+        let best = claims.min_by_key(|(depth, tip)| (u32::MAX - depth, tip.clone()));
+        best.map_or((0, hash.to_string()), |(depth, tip)| (depth + 1, tip))
+    }
+
+    fn worth(&self, block: &BlockObservation) -> Option<Decimal> {
+        let end = block.time_s - block.time_s % MINUTE_S + MINUTE_S;
+        let before = end - MINUTE_S - HOUR_S..end;
+        let last = self.prices.iter().rfind(|price| before.contains(&price.time_s));
+        let first = || {
+            self.prices
+                .iter()
+                .find(|price| (end..=end + HOUR_S).contains(&price.time_s))
+        };
+        Some(worth(self.reward(block.hash), last.or_else(first)?.eur.decimal()))
+    }
+
+    fn document(&self, format: &str, name: String, slug: &str) -> MinerDocument {
+        let best = self.hashes().into_iter().map(|hash| self.best(hash));
+        let booked = best.filter(|block| period(block.time_s, format) == name && block.slug == slug);
+        let won: Vec<_> = booked.filter(|block| self.wins(block.hash)).collect();
+        let reward_sat = won.iter().map(|block| self.reward(block.hash)).sum();
+        let exact: Decimal = won.iter().filter_map(|block| self.worth(block)).sum();
+        let quoted = won.iter().filter(|block| self.worth(block).is_some());
+        let quoted_sat = quoted.map(|block| self.reward(block.hash)).sum();
+        MinerDocument {
+            timestamp: String::new(),
+            period: name,
+            miner: String::new(),
+            blocks: won.len() as u64,
+            reward_sat,
+            reward_btc: quotient(reward_sat, 100_000_000),
+            reward_eur: chart_f64(exact),
+            reward_eur_exact: exact.normalize().to_string(),
+            priced_share: quotient(quoted_sat, reward_sat),
+        }
+    }
 }
 
 proptest! {

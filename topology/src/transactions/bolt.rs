@@ -64,9 +64,8 @@ impl DeferredBolt for Transactions {
     type Out = Partial;
 
     fn prepare(&mut self, context: &TaskContext) -> Result<(), Failure> {
-        let store = Arc::clone(&self.store);
         self.sightings = Some(Sightings::open(
-            store,
+            &self.store,
             self.retention,
             self.limits,
             context.key_groups(),
@@ -85,7 +84,9 @@ impl DeferredBolt for Transactions {
     fn flush(&mut self, out: &mut Emitter<Partial>) -> Result<(), Failure> {
         let partials = self.sightings()?.flush()?;
         let mut out = out.anchored(self.anchors.take());
-        partials.into_iter().for_each(|partial| out.emit(partial));
+        for partial in partials {
+            out.emit(partial);
+        }
         Ok(())
     }
 }

@@ -133,7 +133,9 @@ impl Bucket {
             .zip(self.entries[from..].chunks(CHUNK_COUNT_MAX))
             .map(|(number, entries)| {
                 let mut row = Vec::with_capacity(entries.len() * Entry::BYTES);
-                entries.iter().for_each(|entry| entry.encode(&mut row));
+                for entry in entries {
+                    entry.encode(&mut row);
+                }
                 (number, row)
             })
     }
@@ -178,14 +180,17 @@ mod tests {
             if number % 31 == 0 {
                 rows.extend(bucket.unwritten_rows());
                 bucket = Bucket::default();
-                rows.iter()
-                    .for_each(|(&number, row)| bucket.load_row(number, row, &hasher));
+                for (&number, row) in &rows {
+                    bucket.load_row(number, row, &hasher);
+                }
                 assert!(bucket.is_durable());
             }
         }
         rows.extend(bucket.unwritten_rows());
         let mut at_once = Bucket::default();
-        (0..200).for_each(|number| at_once.push(entry(number), &hasher));
+        for number in 0..200 {
+            at_once.push(entry(number), &hasher);
+        }
         assert_eq!(rows, at_once.unwritten_rows().collect());
         assert_eq!(rows.len(), 4);
     }

@@ -55,13 +55,13 @@ pub(crate) struct Sightings {
 impl Sightings {
     /// Takes over what the store holds of the `groups`.
     pub(crate) fn open(
-        store: Arc<dyn StateStore>,
+        store: &Arc<dyn StateStore>,
         retention: Retention,
         limits: SightingLimits,
         groups: Range<u16>,
     ) -> Result<Self, StateError> {
         let mut sightings = Self {
-            store: Arc::clone(&store),
+            store: Arc::clone(store),
             retention,
             limits,
             hasher: DefaultHashBuilder::default(),

@@ -18,7 +18,7 @@ use super::hours::Hours;
 use crate::documents::VolumeDocument;
 use crate::prices::PriceObservation;
 use crate::state::Retention;
-use crate::testing::{TestIndex, chart_f64, price};
+use crate::testing::{TestIndex, chart_f64, price, quotient, worth};
 use crate::time::{HOUR_S, MINUTE_S, rfc3339};
 use crate::transactions::{Partial, Sighting, SightingLimits, Sightings};
 
@@ -77,14 +77,7 @@ impl Tasks {
             loaded_count_max: 3,
             known_count_max: usize::MAX,
         };
-        let open = |task| {
-            Sightings::open(
-                Arc::clone(&store),
-                Retention::new(None),
-                limits,
-                groups_of_task(task, count),
-            )
-        };
+        let open = |task| Sightings::open(&store, Retention::new(None), limits, groups_of_task(task, count));
         Self {
             transactions: (0..count).map(|task| open(task).unwrap()).collect(),
             hours: (0..count)
@@ -160,7 +153,9 @@ fn run(inputs: &[Input], steps: &[Step], tasks_counts: &[usize]) -> TestIndex<Vo
                 }
                 drop(tasks);
                 tasks = open();
-                unacked.iter().for_each(|input| tasks.give(input));
+                for input in &unacked {
+                    tasks.give(input);
+                }
             }
         }
     }
@@ -170,92 +165,93 @@ fn run(inputs: &[Input], steps: &[Step], tasks_counts: &[usize]) -> TestIndex<Vo
     index
 }
 
-/// The documents by the rules as they stand in the design, from the whole set at once.
+/// All messages at once.
+struct Truth {
+    sightings: BTreeMap<Txid, BTreeSet<Sighting>>,
+    prices: BTreeSet<(i64, String, Decimal)>,
+}
+
+/// The documents by the rules as they stand in the design.
 fn oracle(inputs: &[Input]) -> TestIndex<VolumeDocument> {
-    let mut sightings: BTreeMap<Txid, BTreeSet<Sighting>> = BTreeMap::new();
-    let mut prices: BTreeSet<(i64, String, Decimal)> = BTreeSet::new();
+    let mut truth = Truth {
+        sightings: BTreeMap::new(),
+        prices: BTreeSet::new(),
+    };
     for input in inputs {
         match input {
-            Input::Sighting(txid, sighting) => _ = sightings.entry(*txid).or_default().insert(*sighting),
+            Input::Sighting(txid, sighting) => {
+                truth.sightings.entry(*txid).or_default().insert(*sighting);
+            }
             Input::Price(price) => {
-                _ = prices.insert((price.time_s, price.source.clone(), price.eur.decimal()))
+                truth
+                    .prices
+                    .insert((price.time_s, price.source.clone(), price.eur.decimal()));
             }
         }
     }
     let hours = (0..HOURS).map(|hour| FROM_S + hour * HOUR_S);
-    let document = |start| Some((rfc3339(start), oracle_hour(start, &sightings, &prices)?));
+    let document = |start| Some((rfc3339(start), (truth.version(start)?, truth.document(start))));
     TestIndex(hours.filter_map(document).collect())
 }
 
-fn oracle_hour(
-    start: i64,
-    sightings: &BTreeMap<Txid, BTreeSet<Sighting>>,
-    prices: &BTreeSet<(i64, String, Decimal)>,
-) -> Option<(u64, VolumeDocument)> {
-    let hour = start..start + HOUR_S;
-    let bearing = sightings
-        .values()
-        .filter(|set| set.iter().any(|s| hour.contains(&s.time_s)));
-    let version = bearing
-        .map(|set| set.iter().filter(|s| s.time_s < hour.end).count())
-        .sum::<usize>();
-    if version == 0 {
-        return None;
+impl Truth {
+    fn version(&self, start: i64) -> Option<u64> {
+        let hour = start..start + HOUR_S;
+        let bearing = self
+            .sightings
+            .values()
+            .filter(|set| set.iter().any(|s| hour.contains(&s.time_s)));
+        let sightings: usize = bearing
+            .map(|set| set.iter().filter(|s| s.time_s < hour.end).count())
+            .sum();
+        let near = start - HOUR_S..=hour.end + HOUR_S;
+        let prices = self.prices.iter().filter(|price| near.contains(&price.0)).count();
+        (sightings > 0).then_some((sightings + prices) as u64)
     }
-    let prices_bearing = prices
-        .iter()
-        .filter(|p| p.0 >= start - HOUR_S && p.0 <= hour.end + HOUR_S)
-        .count();
-    let price_at = |time_s: i64| {
-        let minute = time_s - time_s % MINUTE_S;
+
+    fn worth(&self, sighting: &Sighting) -> Option<Decimal> {
+        let minute = sighting.time_s - sighting.time_s % MINUTE_S;
         let before = minute - HOUR_S..minute + MINUTE_S;
         let after = minute + MINUTE_S..=minute + MINUTE_S + HOUR_S;
-        let last = prices.iter().rfind(|p| before.contains(&p.0));
-        last.or_else(|| prices.iter().find(|p| after.contains(&p.0)))
-            .map(|p| p.2)
-    };
-    let effective: Vec<(String, &Sighting)> = sightings
-        .iter()
-        .map(|(txid, set)| (txid.to_string(), set.first().unwrap()))
-        .collect();
-    let counted: Vec<_> = effective
-        .iter()
-        .filter(|(_, s)| hour.contains(&s.time_s))
-        .collect();
-    let worth = |s: &Sighting| {
-        Some((Decimal::from(s.outputs_sat) / Decimal::from(100_000_000) * price_at(s.time_s)?).normalize())
-    };
-    let exact: Decimal = counted.iter().filter_map(|(_, s)| worth(s)).sum();
-    let volume: u64 = counted.iter().map(|(_, s)| s.outputs_sat).sum();
-    let priced: u64 = counted
-        .iter()
-        .filter(|(_, s)| worth(s).is_some())
-        .map(|(_, s)| s.outputs_sat)
-        .sum();
-    let largest = counted
-        .iter()
-        .min_by_key(|(txid, s)| (u64::MAX - s.outputs_sat, txid.clone()));
-    let (max_tx_sat, max_eur) = largest.map_or((0, None), |(_, s)| (s.outputs_sat, worth(s)));
-    let document = VolumeDocument {
-        timestamp: rfc3339(start),
-        volume_sat: volume,
-        volume_btc: volume as f64 / 1e8,
-        volume_eur: chart_f64(exact),
-        volume_eur_exact: exact.normalize().to_string(),
-        adjusted_volume_sat: counted.iter().map(|(_, s)| s.adjusted_sat).sum(),
-        max_tx_sat,
-        max_tx_btc: max_tx_sat as f64 / 1e8,
-        max_tx_eur: max_eur.map(chart_f64),
-        max_tx_eur_exact: max_eur.map(|eur| eur.to_string()),
-        max_tx_hash: largest.map(|(txid, _)| txid.clone()),
-        tx_count: counted.len() as u64,
-        priced_share: if volume == 0 {
-            0.0
-        } else {
-            priced as f64 / volume as f64
-        },
-    };
-    Some(((version + prices_bearing) as u64, document))
+        let last = self.prices.iter().rfind(|price| before.contains(&price.0));
+        let price = last.or_else(|| self.prices.iter().find(|price| after.contains(&price.0)));
+        Some(worth(sighting.outputs_sat, price?.2))
+    }
+
+    fn document(&self, start: i64) -> VolumeDocument {
+        let effective = self
+            .sightings
+            .iter()
+            .map(|(txid, set)| (txid.to_string(), *set.first().unwrap()));
+        let counted: Vec<_> = effective
+            .filter(|(_, s)| (start..start + HOUR_S).contains(&s.time_s))
+            .collect();
+        let sum = |value: fn(&Sighting) -> u64| counted.iter().map(|(_, s)| value(s)).sum::<u64>();
+        let exact: Decimal = counted.iter().filter_map(|(_, s)| self.worth(s)).sum();
+        let quoted = counted.iter().filter(|(_, s)| self.worth(s).is_some());
+        let quoted_sat = quoted.map(|(_, s)| s.outputs_sat).sum();
+        let largest = counted
+            .iter()
+            .min_by_key(|(txid, s)| (u64::MAX - s.outputs_sat, txid));
+        let max_tx_sat = largest.map_or(0, |(_, s)| s.outputs_sat);
+        let max_tx_eur = largest.and_then(|(_, s)| self.worth(s));
+        let volume_sat = sum(|s| s.outputs_sat);
+        VolumeDocument {
+            timestamp: rfc3339(start),
+            volume_sat,
+            volume_btc: quotient(volume_sat, 100_000_000),
+            volume_eur: chart_f64(exact),
+            volume_eur_exact: exact.normalize().to_string(),
+            adjusted_volume_sat: sum(|s| s.adjusted_sat),
+            max_tx_sat,
+            max_tx_btc: quotient(max_tx_sat, 100_000_000),
+            max_tx_eur: max_tx_eur.map(chart_f64),
+            max_tx_eur_exact: max_tx_eur.map(|eur| eur.normalize().to_string()),
+            max_tx_hash: largest.map(|(txid, _)| txid.clone()),
+            tx_count: counted.len() as u64,
+            priced_share: quotient(quoted_sat, volume_sat),
+        }
+    }
 }
 
 proptest! {

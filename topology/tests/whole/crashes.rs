@@ -88,10 +88,10 @@ fn killed_at_any_moment_and_restarted() {
         world.feed_over.set();
         let mut deaths = 0;
         for _ in 0..8 {
-            let life = Arc::new(Life(AtomicI64::new(1 + dice.below(300) as i64)));
+            let life = Arc::new(Life(AtomicI64::new(i64::from(1 + dice.below(300)))));
             let index = mortal_index(&world, &life);
             let state = Arc::new(MortalState(world.state(), Arc::clone(&life)));
-            let running = world.start(index, state, config(1 + dice.below(3) as usize));
+            let running = world.start(index, state, config(dice.pick(&[1, 2, 3])));
             until(&running, "the process dies", || {
                 life.is_over() || running.wait_for(Duration::ZERO)
             });

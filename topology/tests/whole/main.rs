@@ -1,5 +1,7 @@
 //! The whole topology on the real engine and the embedded store: messages in, exported documents out.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is the answer")]
+
 mod crashes;
 mod dead_letters;
 mod disturbed;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use btc_records::{decode_block, encode_raw_block, encode_raw_transaction};
 use btc_topology::documents::{MINER, RAW_BLOCKS, VOLUME};
-use btc_topology::{BLOCKS, TRANSACTIONS};
+use btc_topology::{BLOCKS, TRANSACTIONS, TopologyConfig};
 use bytes::Bytes;
 use serde_json::Value;
 use trombe_connectors::Message;
@@ -44,23 +44,52 @@ fn messages(bytes: &[u8]) -> Vec<(&'static str, Message)> {
     transactions.chain([whole]).collect()
 }
 
+/// What must be in the documents.
+#[derive(Default)]
+struct Expected {
+    /// By start: satoshi, transactions, the largest transaction's satoshi.
+    hours: BTreeMap<String, (u64, u64, u64)>,
+    /// Satoshi by month and miner.
+    rewards: BTreeMap<String, u64>,
+}
+
+impl Expected {
+    fn add(&mut self, fact: &Value, miner: &str) {
+        let time = fact["time_utc"].as_str().unwrap();
+        *self.rewards.entry(format!("{} {miner}", &time[..7])).or_default() +=
+            number(fact, "coinbase_total_sat");
+        let transactions = number(fact, "n_tx") - 1;
+        if transactions > 0 {
+            let hour = self.hours.entry(format!("{}:00:00Z", &time[..13])).or_default();
+            hour.0 += number(fact, "outputs_non_coinbase_sat");
+            hour.1 += transactions;
+            hour.2 = hour.2.max(number(fact, "largest_tx_sat"));
+        }
+    }
+}
+
+fn number(document: &Value, field: &str) -> u64 {
+    document[field].as_u64().unwrap()
+}
+
+fn text<'a>(document: &'a Value, field: &str) -> &'a str {
+    document[field].as_str().unwrap()
+}
+
 #[test]
 fn real_blocks_give_the_facts() {
     let Ok(facts) = std::fs::read(Path::new(DATA).join("facts.json")) else {
         println!("SKIPPED: {DATA} is not there, so nothing was compared with real blocks");
         return;
     };
-    let facts: Vec<Value> = serde_json::from_slice(&facts).unwrap();
-    let facts: Vec<_> = facts
-        .into_iter()
-        .filter(|block| block["file"].as_str().unwrap().starts_with("blocks/mainnet/"))
-        .collect();
+    let mut facts: Vec<Value> = serde_json::from_slice(&facts).unwrap();
+    facts.retain(|fact| text(fact, "file").starts_with("blocks/mainnet/"));
     let world = World::new();
-    for block in &facts {
-        let file = Path::new(DATA).join("..").join(block["file"].as_str().unwrap());
+    for fact in &facts {
+        let file = Path::new(DATA).join("..").join(text(fact, "file"));
         world.append(&messages(&std::fs::read(file).unwrap()));
     }
-    let summary = world.drain(btc_topology::TopologyConfig {
+    let summary = world.drain(TopologyConfig {
         held_count_max: 8_192,
         ..config(2)
     });
@@ -69,56 +98,44 @@ fn real_blocks_give_the_facts() {
         (0, 0, 0)
     );
 
-    let raw: BTreeMap<_, _> = world
-        .sources(RAW_BLOCKS)
-        .into_values()
-        .map(|block| (block["hash"].as_str().unwrap().to_owned(), block))
-        .collect();
-    let (mut hours, mut months) = (BTreeMap::new(), BTreeMap::new());
+    let raw = world.sources(RAW_BLOCKS);
+    let mut expected = Expected::default();
     for fact in &facts {
-        let block = &raw[fact["hash"].as_str().unwrap()];
+        let block = raw.values().find(|block| block["hash"] == fact["hash"]).unwrap();
         assert_eq!(block["outputs_sat"], fact["outputs_non_coinbase_sat"], "{fact}");
         assert_eq!(block["reward_sat"], fact["coinbase_total_sat"], "{fact}");
         assert_eq!(block["tx_count"], fact["n_tx"], "{fact}");
         assert_eq!(block["largest_tx"], fact["largest_tx"], "{fact}");
-        let time = fact["time_utc"].as_str().unwrap();
-        let hour: &mut (u64, u64, u64) = hours.entry(format!("{}:00:00Z", &time[..13])).or_default();
-        hour.0 += fact["outputs_non_coinbase_sat"].as_u64().unwrap();
-        hour.1 += fact["n_tx"].as_u64().unwrap() - 1;
-        hour.2 = hour.2.max(fact["largest_tx_sat"].as_u64().unwrap_or(0));
-        let miner = block["miner"].as_str().unwrap();
-        let earned: &mut u64 = months.entry(format!("{} {miner}", &time[..7])).or_default();
-        *earned += fact["coinbase_total_sat"].as_u64().unwrap();
+        expected.add(fact, text(block, "miner"));
     }
-    let volume = world.sources(VOLUME);
-    hours.retain(|_, (_, transactions, _)| *transactions > 0);
-    assert_eq!(volume.len(), hours.len());
-    for (start, (sat, transactions, largest_sat)) in &hours {
-        let hour = &volume[start];
-        assert_eq!(hour["volume_sat"].as_u64(), Some(*sat), "{start}");
-        assert_eq!(hour["tx_count"].as_u64(), Some(*transactions), "{start}");
-        assert_eq!(hour["max_tx_sat"].as_u64(), Some(*largest_sat), "{start}");
+    let volume = world.sources(VOLUME).into_iter();
+    let hours = volume.map(|(start, hour)| {
         assert_eq!(hour["priced_share"].as_f64(), Some(0.0), "{start}");
-    }
-    let miners = world
+        (
+            start,
+            (
+                number(&hour, "volume_sat"),
+                number(&hour, "tx_count"),
+                number(&hour, "max_tx_sat"),
+            ),
+        )
+    });
+    assert_eq!(hours.collect::<BTreeMap<_, _>>(), expected.hours);
+    let months = world
         .sources(MINER)
         .into_iter()
         .filter(|(id, _)| id.starts_with("month:"));
-    let rewards: BTreeMap<_, _> = miners
-        .map(|(_, miner)| {
-            let name = format!(
-                "{} {}",
-                miner["period"].as_str().unwrap(),
-                miner["miner"].as_str().unwrap()
-            );
-            (name, miner["reward_sat"].as_u64().unwrap())
-        })
-        .collect();
-    assert_eq!(rewards, months);
+    let rewards = months.map(|(_, miner)| {
+        (
+            format!("{} {}", text(&miner, "period"), text(&miner, "miner")),
+            number(&miner, "reward_sat"),
+        )
+    });
+    assert_eq!(rewards.collect::<BTreeMap<_, _>>(), expected.rewards);
+    let hours = expected.hours.len();
     println!(
-        "{} blocks, {} transactions and {} hours equal the facts",
+        "{} blocks, {} messages and {hours} hours equal the facts",
         facts.len(),
-        summary.acked,
-        hours.len()
+        summary.acked
     );
 }

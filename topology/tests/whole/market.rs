@@ -13,19 +13,23 @@ pub(crate) const FROM_S: i64 = 1_730_412_000;
 pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u32) -> u32 {
         self.0 = self
             .0
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % bound
+        u32::try_from(self.0 >> 33).unwrap() % bound
+    }
+
+    /// One of the items.
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.below(u32::try_from(items.len()).unwrap()) as usize]
     }
 
     /// The items in another order.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for end in (1..items.len()).rev() {
-            let other = self.below(end as u64 + 1);
-            items.swap(end, other as usize);
+            items.swap(end, self.below(u32::try_from(end).unwrap() + 1) as usize);
         }
     }
 }
@@ -60,9 +64,10 @@ pub(crate) fn transaction(number: u64, time_s: i64, sat: u64) -> (&'static str, 
 }
 
 pub(crate) fn block_hash(name: &str) -> String {
-    let mut digits: String = name.bytes().map(|byte| format!("{byte:02x}")).collect();
-    digits.truncate(32);
-    format!("{digits:0>64}")
+    let number = name
+        .bytes()
+        .fold(0_u64, |number, byte| number << 8 | u64::from(byte));
+    format!("{number:064x}")
 }
 
 /// A block as mempool.space tells it, who mined it included.
@@ -90,25 +95,29 @@ pub(crate) fn market() -> Vec<(&'static str, Message)> {
         messages.push(price(FROM_S + minute * 60 + 7, &eur));
     }
     for number in 0..600 {
-        let time_s = FROM_S + dice.below(4 * 3_600) as i64;
-        let sat = [1, 50_000, 100_000_000, 21_000_000_000][dice.below(4) as usize];
+        let time_s = FROM_S + i64::from(dice.below(4 * 3_600));
+        let sat = dice.pick(&[1, 50_000, 100_000_000, 21_000_000_000]);
         messages.push(transaction(number, time_s, sat));
         if dice.below(5) == 0 {
-            let other_s = time_s + dice.below(7_200) as i64 - 3_600;
-            messages.push(transaction(number, other_s.max(FROM_S), sat + dice.below(2)));
+            let other_s = time_s + i64::from(dice.below(7_200)) - 3_600;
+            messages.push(transaction(
+                number,
+                other_s.max(FROM_S),
+                sat + u64::from(dice.below(2)),
+            ));
         }
     }
     let miners = ["Foundry USA", "AntPool", "F2Pool"];
     let mut parent = "root".to_owned();
     for height in 0..24_u32 {
-        let time_s = FROM_S + i64::from(height) * 600 + dice.below(300) as i64;
+        let time_s = FROM_S + i64::from(height) * 600 + i64::from(dice.below(300));
         let name = format!("m{height}");
         messages.push(block(
             &name,
             &parent,
             868_000 + height,
             time_s,
-            miners[dice.below(3) as usize],
+            dice.pick(&miners),
         ));
         if dice.below(4) == 0 {
             let rival = format!("r{height}");
@@ -117,7 +126,7 @@ pub(crate) fn market() -> Vec<(&'static str, Message)> {
                 &parent,
                 868_000 + height,
                 time_s + 5,
-                miners[dice.below(3) as usize],
+                dice.pick(&miners),
             ));
         }
         parent = name;

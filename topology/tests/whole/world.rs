@@ -13,7 +13,7 @@ use trombe::{Running, StateStore, Summary};
 use trombe_connectors::{ConsumerOptions, EmbeddedStore, Index, Log, Message};
 
 /// Far longer than any run here takes, even on a busy machine.
-const DEADLINE: Duration = Duration::from_secs(120);
+const DEADLINE: Duration = Duration::from_mins(2);
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(2);
 
