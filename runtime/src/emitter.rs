@@ -82,6 +82,7 @@ impl<T> Emitter<T> {
     pub fn anchored(&mut self, anchors: Anchors) -> Anchored<'_, T> {
         let root = match &mut self.anchoring {
             Anchoring::Derived(groups) => {
+                anchors.hand_on();
                 groups.push(Some(anchors));
                 // Groups are bounded by the tuples held, far fewer than 2^32.
                 Root::try_from(groups.len() - 1).unwrap_or(UNTRACKED)

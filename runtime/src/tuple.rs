@@ -173,6 +173,13 @@ impl Anchors {
         }
     }
 
+    /// From here on their fate is that of what was emitted for them.
+    pub(crate) fn hand_on(&self) {
+        for anchor in &self.0 {
+            anchor.held.hand_on(anchor.at);
+        }
+    }
+
     pub(crate) fn fail_with(self, autopsy: &Arc<Autopsy>) {
         for anchor in self.0 {
             anchor.held.fail_with(anchor.at, autopsy);

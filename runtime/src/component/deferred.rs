@@ -12,7 +12,8 @@ use crate::tuple::Tuple;
 /// If `execute` drops it while returning an error, then that error is the reason. What is emitted is anchored to nothing
 /// unless it is emitted by [`out.anchored(anchors)`](Emitter::anchored).
 ///
-/// Tuples held for longer than the configuration's `message_timeout_ms` have failed; ending them afterwards does nothing.
+/// Tuples in hand for longer than the configuration's `message_timeout_ms` have failed; ending them afterwards does nothing. Those given
+/// to `out.anchored` are not in hand any more: however long what was emitted for them waits downstream, they do not time out.
 /// A panic drops the task, and so fails all it holds; it is then built anew by its factory and prepared.
 pub trait DeferredBolt: Send + 'static {
     /// What it reads.
@@ -37,7 +38,7 @@ pub trait DeferredBolt: Send + 'static {
     /// Called for every tuple.
     fn execute(&mut self, tuple: Tuple<Self::In>, out: &mut Emitter<Self::Out>) -> Result<(), Failure>;
 
-    /// Called when tuples were executed and now the inbox is empty, on ticks, when the tuples held reach `held_count_max`, and at
+    /// Called when tuples were executed and now the inbox is empty, on ticks, when the tuples in hand reach `held_count_max`, and at
     /// shutdown as long as any are held. Emits results anchored to what is held, or makes it durable and acks it.
     ///
     /// After an error it is called again, after a backoff.

@@ -110,3 +110,73 @@ pub(crate) fn fail_dropped(lot: &Lot, roots: impl Iterator<Item = Root>) {
         lot.fail(root, &DROPPED);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::flight::Ids;
+    use crate::flow::home::{Home, News};
+
+    /// A fragment of tuples 10, 11 and 12, and the place where news of them arrives.
+    fn fragment() -> (Fragment<char>, Arc<Home>) {
+        let home = Arc::new(Home::new(Arc::default()));
+        let mut ids = Ids::default();
+        let roots = (10..13).map(|id| ids.push(id)).collect();
+        let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
+        (
+            Fragment::new(
+                Batch {
+                    items: vec!['a', 'b', 'c'],
+                    roots,
+                },
+                lot,
+                0,
+                0,
+            ),
+            home,
+        )
+    }
+
+    fn news(home: &Home) -> Vec<String> {
+        let mut news = Vec::new();
+        home.collect(&mut news);
+        let tell = |news| match news {
+            News::Failed { id, .. } => format!("{id} failed"),
+            News::Landed { ids, failed, .. } => format!("{} landed, {} of them bad", ids.len(), failed.len()),
+        };
+        news.into_iter().map(tell).collect()
+    }
+
+    #[test]
+    fn a_dropped_fragment_fails_what_nobody_worked_on() {
+        let (mut fragment, home) = fragment();
+        fragment.batch.items.remove(0);
+        fragment.done = 1;
+        drop(fragment);
+        assert_eq!(news(&home), ["11 failed", "12 failed", "3 landed, 2 of them bad"]);
+    }
+
+    #[test]
+    fn a_fragment_worked_off_lands_when_its_last_share_is_gone() {
+        let (mut fragment, home) = fragment();
+        let share = fragment.lot.clone();
+        fragment.batch.items.clear();
+        fragment.done = 3;
+        assert!(fragment.into_buffers().is_empty());
+        assert_eq!(news(&home), [""; 0]);
+        drop(share);
+        assert_eq!(news(&home), ["3 landed, 0 of them bad"]);
+    }
+
+    #[test]
+    fn a_failure_is_told_before_the_flight_has_landed_and_once() {
+        let (mut fragment, home) = fragment();
+        assert!(fragment.lot.fail(1, &DROPPED));
+        assert!(fragment.lot.fail(1, &DROPPED));
+        assert!(!fragment.lot.fail(UNTRACKED, &DROPPED), "nobody waits for it");
+        assert_eq!(news(&home), ["11 failed"]);
+        fragment.done = 3;
+        drop(fragment);
+        assert_eq!(news(&home), ["3 landed, 1 of them bad"]);
+    }
+}

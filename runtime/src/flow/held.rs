@@ -1,6 +1,6 @@
 //! Tuples that a component has taken out of their fragment to answer for later.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::flight::{Lot, Root, unpoisoned};
@@ -8,14 +8,22 @@ use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
 use crate::metrics::site::Site;
 
-/// The tuples of one fragment while they are held: one share of the flight for all of them, one bit each.
+/// Two bits a tuple.
+const PER_WORD: usize = 32;
+/// The tuple is neither acked nor failed.
+const OPEN: u64 = 0b01;
+/// The component itself holds the tuple: it has not been handed on as an anchor of something emitted.
+const IN_HAND: u64 = 0b10;
+
+/// The tuples of one fragment while they are held, with one share of the flight for all of them.
 #[derive(Debug)]
 pub(crate) struct Held {
-    /// Taken when the tuples time out, so that the flight can land although somebody still has them.
+    /// Taken when nothing is open any more although somebody still has (timed out) anchors, so that the flight can land.
     lot: Mutex<Option<Lot>>,
     roots: Box<[Root]>,
-    /// A bit is set while its tuple is neither acked nor failed.
-    open: Box<[AtomicU64]>,
+    state: Box<[AtomicU64]>,
+    /// Some have timed out: whoever closes the last tuple takes the lot.
+    expired: AtomicBool,
     pub(crate) site: Arc<Site>,
     edge: usize,
     sent: Nanos,
@@ -24,46 +32,60 @@ pub(crate) struct Held {
 
 impl Held {
     pub(crate) fn new(lot: Lot, roots: &[Root], site: &Arc<Site>, edge: usize, sent: Nanos) -> Self {
-        let full = roots.len() / 64;
-        let open = (0..roots.len().div_ceil(64))
-            .map(|word| {
-                AtomicU64::new(if word < full {
-                    u64::MAX
-                } else {
-                    (1 << (roots.len() % 64)) - 1
-                })
-            })
-            .collect();
-        site.held_add(roots.len());
-        let (site, since) = (Arc::clone(site), site.clock.now());
+        let words = roots.chunks(PER_WORD).map(|chunk| {
+            let bits = (0..chunk.len()).fold(0, |bits, _| bits << 2 | OPEN | IN_HAND);
+            AtomicU64::new(bits)
+        });
+        let state = words.collect();
+        site.taken_in_hand(roots.len());
         Self {
             lot: Mutex::new(Some(lot)),
             roots: roots.into(),
-            open,
-            site,
+            state,
+            expired: AtomicBool::new(false),
+            since: site.clock.now(),
+            site: Arc::clone(site),
             edge,
             sent,
-            since,
         }
     }
 
-    fn is_open(&self, at: usize) -> bool {
-        self.open[at / 64].load(Ordering::Acquire) & (1 << (at % 64)) != 0
+    fn bits(&self, at: usize) -> u64 {
+        // Sequentially consistent here and below: of two threads, one that closes the last tuple and one that lets others
+        // expire, at least one must see that it is the last.
+        self.state[at / PER_WORD].load(Ordering::SeqCst) >> (at % PER_WORD * 2)
+    }
+
+    /// Clears bits of a tuple and says which of all its bits were set before.
+    fn clear(&self, at: usize, bits: u64) -> u64 {
+        let shift = at % PER_WORD * 2;
+        self.state[at / PER_WORD].fetch_and(!(bits << shift), Ordering::SeqCst) >> shift
     }
 
     /// Closes a tuple; false if it was closed before.
     pub(crate) fn close(&self, at: usize) -> bool {
-        let bit = 1 << (at % 64);
-        let was_open = self.is_open(at) && self.open[at / 64].fetch_and(!bit, Ordering::AcqRel) & bit != 0;
-        if was_open {
-            self.site.held_sub(1);
+        if self.bits(at) & OPEN == 0 {
+            return false;
         }
-        was_open
+        let before = self.clear(at, OPEN | IN_HAND);
+        if before & OPEN == 0 {
+            return false;
+        }
+        self.site.closed(1, usize::from(before & IN_HAND != 0));
+        true
+    }
+
+    /// The tuple is handed on: its fate is that of what was emitted for it, and it cannot time out any more.
+    pub(crate) fn hand_on(&self, at: usize) {
+        if self.clear(at, IN_HAND) & IN_HAND != 0 {
+            self.site.handed_on(1);
+        }
     }
 
     pub(crate) fn ack(&self, at: usize) {
         if self.close(at) {
             self.site.acked(self.edge, 1);
+            self.land_if_expired();
         }
     }
 
@@ -87,6 +109,7 @@ impl Held {
         if !lot.is_some_and(|lot| lot.fail(self.roots[at], autopsy)) {
             self.site.books.keep(Autopsy::clone(autopsy));
         }
+        self.land_if_expired();
     }
 
     pub(crate) fn autopsy(&self, failure: &Failure) -> Arc<Autopsy> {
@@ -95,19 +118,37 @@ impl Held {
         self.site.autopsy(self.edge, queued, worked, failure)
     }
 
-    /// Fails whatever is still open, and lets go of the flight.
-    pub(crate) fn expire(&self, failure: &Failure) {
-        if (0..self.roots.len()).any(|at| self.is_open(at)) {
-            let autopsy = self.autopsy(failure);
-            (0..self.roots.len()).for_each(|at| self.fail_with(at, &autopsy));
+    /// Fails what the component still has in hand. True if there was anything.
+    pub(crate) fn expire(&self, failure: &Failure) -> bool {
+        self.expired.store(true, Ordering::SeqCst);
+        let any = self.fail_where(IN_HAND, failure);
+        self.land_if_expired();
+        any
+    }
+
+    fn fail_where(&self, bit: u64, failure: &Failure) -> bool {
+        let mut autopsy = None;
+        for at in (0..self.roots.len()).filter(|at| self.bits(*at) & bit != 0) {
+            let autopsy = autopsy.get_or_insert_with(|| self.autopsy(failure));
+            self.fail_with(at, autopsy);
         }
-        drop(unpoisoned(&self.lot).take());
+        autopsy.is_some()
+    }
+
+    fn land_if_expired(&self) {
+        if self.expired.load(Ordering::SeqCst)
+            && self.state.iter().all(|word| word.load(Ordering::SeqCst) == 0)
+        {
+            // Let go of outside the lock: landing may reach far.
+            let lot = unpoisoned(&self.lot).take();
+            drop(lot);
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         // Nothing is open here unless the engine itself lost a tuple on its way to the component.
-        self.expire(&Failure::retry("dropped before the component saw it"));
+        self.fail_where(OPEN, &Failure::retry("dropped before the component saw it"));
     }
 }

@@ -1,6 +1,6 @@
 //! A task's place in the topology: who it is, and what it writes into the books.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::books::{Books, TaskBook};
@@ -19,10 +19,11 @@ pub(crate) struct Site {
     pub(crate) wake: Arc<Wake>,
     pub(crate) books: Arc<Books>,
     pub(crate) own: Arc<TaskBook>,
+    in_hand: AtomicUsize,
     orphans: Mutex<Vec<Orphan>>,
     has_orphans: AtomicBool,
     /// The task is gone, and nobody will come for orphans.
-    closed: AtomicBool,
+    is_closed: AtomicBool,
 }
 
 impl Site {
@@ -34,9 +35,10 @@ impl Site {
             wake,
             own: Arc::clone(&books.tasks[component][task]),
             books: Arc::clone(books),
+            in_hand: AtomicUsize::new(0),
             orphans: Mutex::default(),
             has_orphans: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
+            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -77,16 +79,25 @@ impl Site {
         }
     }
 
-    pub(crate) fn held_add(&self, count: usize) {
+    pub(crate) fn taken_in_hand(&self, count: usize) {
         self.own.pending.fetch_add(count, Ordering::AcqRel);
+        self.in_hand.fetch_add(count, Ordering::AcqRel);
     }
 
-    pub(crate) fn held_sub(&self, count: usize) {
+    pub(crate) fn handed_on(&self, count: usize) {
+        self.in_hand.fetch_sub(count, Ordering::AcqRel);
+    }
+
+    pub(crate) fn closed(&self, count: usize, in_hand: usize) {
         self.own.pending.fetch_sub(count, Ordering::AcqRel);
+        if in_hand > 0 {
+            self.handed_on(in_hand);
+        }
     }
 
-    pub(crate) fn held(&self) -> usize {
-        self.own.pending.load(Ordering::Acquire)
+    /// Tuples that the component holds and has not handed on.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.in_hand.load(Ordering::Acquire)
     }
 
     pub(crate) fn error(&self, reason: &str) {
@@ -131,7 +142,7 @@ impl Site {
 
     /// Takes charge of a tuple that was dropped without an answer.
     pub(crate) fn orphan(&self, orphan: Orphan) {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed.load(Ordering::Acquire) {
             orphan.fail(&dropped());
             return;
         }
@@ -156,7 +167,7 @@ impl Site {
 
     /// The task is done: what is dropped from now on fails by itself.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.is_closed.store(true, Ordering::Release);
         self.fail_orphans(None);
     }
 }

@@ -151,6 +151,7 @@ impl<B: Bolt> BoltCore<B> {
         }));
         ran.unwrap_or_else(|panic| {
             let failure = life.crash(&*panic, site);
+            drop(out.take_misuse());
             run.fail(site, &failure);
             Ok(true)
         })

@@ -67,10 +67,9 @@ impl Timeouts {
             match held.upgrade() {
                 Some(held) if *due <= now => {
                     let ms = self.after_ms.unwrap_or(0);
-                    held.expire(&Failure::retry(format!(
+                    any |= held.expire(&Failure::retry(format!(
                         "held for longer than message_timeout_ms = {ms}"
                     )));
-                    any = true;
                 }
                 Some(_) => break,
                 None => {}
@@ -182,7 +181,10 @@ impl<B: DeferredBolt> DeferredTask<B> {
     /// Whether to flush now, given what the inbox had.
     fn flush_is_due(&mut self, now: Nanos, inbox_empty: bool, phase: Phase) -> bool {
         let ticked = self.ticker.as_mut().is_some_and(|ticker| ticker.take(now));
-        let (holds, full) = (self.site.held() > 0, self.site.held() >= self.held_count_max);
+        let (holds, full) = (
+            self.site.in_hand() > 0,
+            self.site.in_hand() >= self.held_count_max,
+        );
         let state = &self.flush;
         if state.failures > 0 && now < state.not_before {
             return false;
@@ -192,7 +194,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
     }
 
     fn wait(&self, phase: Phase) -> Step {
-        let retry = (self.flush.dirty || phase == Phase::Draining && self.site.held() > 0)
+        let retry = (self.flush.dirty || phase == Phase::Draining && self.site.in_hand() > 0)
             .then_some(self.flush.not_before);
         let ticker = self.ticker.as_ref().map(Ticker::due);
         Step::Wait([retry, ticker, self.timeouts.next()].into_iter().flatten().min())
@@ -210,7 +212,7 @@ impl<B: DeferredBolt> Task for DeferredTask<B> {
             return Step::Wait(Some(until));
         }
         // A task that holds its fill takes no more before a flush has gone well.
-        let full = self.site.held() >= self.held_count_max && self.flush.failures > 0;
+        let full = self.site.in_hand() >= self.held_count_max && self.flush.failures > 0;
         if !full && let Some(fragment) = self.inbox.pop() {
             self.run(fragment, now);
             progress = true;

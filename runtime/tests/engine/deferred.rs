@@ -1,9 +1,11 @@
 //! Bolts that answer later.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use trombe::testing::Driver;
-use trombe::{Anchors, Config, DeferredBolt, Emitter, Failure, Topology, Tuple};
+use trombe::{Anchors, AsyncSink, Config, DeferredBolt, Emitter, Failure, TaskContext, Topology, Tuple};
 
 use super::common::{Log, SEEDS, Seen, assert_balanced, run, tight};
 
@@ -269,11 +271,11 @@ fn a_flush_that_fails_is_tried_again() {
 #[test]
 fn ticks_flush_in_their_own_time() {
     /// Counts flushes.
-    struct Ticks(Seen<Duration>, Option<trombe::TaskContext>);
+    struct Ticks(Seen<Duration>, Option<TaskContext>);
     impl DeferredBolt for Ticks {
         type In = u64;
         type Out = ();
-        fn prepare(&mut self, context: &trombe::TaskContext) -> Result<(), Failure> {
+        fn prepare(&mut self, context: &TaskContext) -> Result<(), Failure> {
             self.1 = Some(context.clone());
             Ok(())
         }
@@ -297,4 +299,82 @@ fn ticks_flush_in_their_own_time() {
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     driver.advance(Duration::from_millis(1100));
     assert_eq!(seen.all(), [250, 500, 750, 1000].map(Duration::from_millis));
+}
+
+#[test]
+fn what_is_handed_on_does_not_time_out_however_long_it_waits_downstream() {
+    /// An index that is away.
+    struct Away;
+    impl AsyncSink for Away {
+        type In = u64;
+        async fn write(&self, _batch: Vec<u64>) -> Vec<Result<(), Failure>> {
+            std::future::pending().await
+        }
+    }
+    for seed in SEEDS {
+        let log = Log::of(40);
+        let topology = Topology::new("t");
+        let sums = topology
+            .spout("numbers", log.spout())
+            .shuffle()
+            .deferred("sum", Sum::default);
+        sums.shuffle().sink("away", || Away);
+        let mut driver = Driver::new(
+            &topology,
+            Config {
+                message_timeout_ms: Some(1000),
+                ..tight()
+            },
+            seed,
+        )
+        .unwrap();
+        driver.advance(Duration::from_mins(10));
+        let snapshot = driver.snapshot();
+        let sum = snapshot.component("sum").unwrap();
+        assert_eq!((sum.acked, sum.failed, sum.pending), (0, 0, 40));
+    }
+}
+
+#[test]
+fn a_task_that_cannot_be_rebuilt_fails_what_it_was_about_to_be_given() {
+    /// Panics at the first tuple; then its preparation fails three times.
+    struct Down(Arc<AtomicU32>);
+    impl DeferredBolt for Down {
+        type In = u64;
+        type Out = ();
+        fn prepare(&mut self, _: &TaskContext) -> Result<(), Failure> {
+            let prepared = self.0.fetch_add(1, Ordering::Relaxed);
+            if (1..4).contains(&prepared) {
+                Err(Failure::retry("still down"))
+            } else {
+                Ok(())
+            }
+        }
+        fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            assert!(self.0.load(Ordering::Relaxed) > 1, "going down");
+            tuple.ack();
+            Ok(())
+        }
+        fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+    let (log, prepared) = (Log::of(10), Arc::default());
+    let topology = Topology::new("t");
+    let down = move || Down(Arc::clone(&prepared));
+    topology
+        .spout("numbers", log.spout())
+        .shuffle()
+        .deferred("down", down)
+        .end();
+    let (summary, snapshot) = run(&topology, tight(), 0);
+    log.assert_all_acked_once("when it is up again");
+    assert_eq!(summary.failed, 4, "one batch");
+    let reasons = snapshot.failures.iter().map(|autopsy| autopsy.reason.as_str());
+    assert_eq!(
+        reasons
+            .filter(|reason| *reason == "dropped before the component saw it")
+            .count(),
+        3
+    );
 }
