@@ -113,7 +113,7 @@ mod tests {
         let now = Instant::now();
         let mut roster = Roster::new([MINUTE, MINUTE], 1, now);
         assert_eq!(roster.ask(now), [0]);
-        assert_eq!(roster.ask(now), [], "one question at a time");
+        assert!(roster.ask(now).is_empty(), "one question at a time");
         roster.succeeded(0, now + Duration::from_secs(2));
         assert_eq!(roster.next_due(), Some(now + MINUTE));
         assert_eq!(roster.ask(now + MINUTE), [0]);

@@ -166,3 +166,61 @@ impl Domain {
         crate::random::Random::of(seed, self as u64, number.cast_unsigned())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn config(seed: u64) -> SampleConfig {
+        SampleConfig {
+            seed,
+            transactions_per_second: 0.2,
+            history_hours: 1,
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(12))]
+
+        /// The property that a restart relies on: no minute depends on the ones made before it.
+        #[test]
+        fn a_minute_is_the_same_alone_and_after_others(seed: u64, start in 0_i64..60_000_000, len in 1_i64..8) {
+            let mut world = World::new(&config(seed));
+            for minute in start..start + len {
+                prop_assert_eq!(world.minute(minute), World::new(&config(seed)).minute(minute));
+            }
+        }
+
+        #[test]
+        fn a_minute_is_in_order_and_within_itself(seed: u64, minute in 0_i64..60_000_000) {
+            let events = World::new(&config(seed)).minute(minute);
+            let times: Vec<i64> = events.iter().map(|event| event.message.timestamp_ms).collect();
+            prop_assert!(times.is_sorted());
+            prop_assert!(times.iter().all(|time_ms| time_ms.div_euclid(MINUTE_MS) == minute));
+        }
+    }
+
+    #[test]
+    fn a_restart_goes_on_where_the_history_overlaps() {
+        let progress = Arc::new(Progress::new());
+        let now = DateTime::from_timestamp_millis(REPLAY_END_MS + 12_345).unwrap();
+        let until = |sample: Sample, end_ms: i64| -> Vec<Event> {
+            sample
+                .map(Result::unwrap)
+                .take_while(|event| event.message.timestamp_ms < end_ms)
+                .collect()
+        };
+        let end_ms = now.timestamp_millis() + 30 * MINUTE_MS;
+        let first = until(Sample::up(&config(1), now, Arc::clone(&progress)), end_ms);
+        let later = now + chrono::TimeDelta::minutes(20);
+        let second = until(Sample::up(&config(1), later, Arc::clone(&progress)), end_ms);
+        let overlap_ms = later.timestamp_millis() - HOUR_MS;
+        let overlap: Vec<Event> = first
+            .into_iter()
+            .filter(|event| event.message.timestamp_ms >= overlap_ms)
+            .collect();
+        assert_eq!(overlap, second);
+    }
+}

@@ -1,0 +1,12 @@
+//! The producers against a local server that speaks the providers' wire formats, and against real files.
+//!
+//! No test sleeps: each waits for a condition, with a bound that only a failure reaches.
+
+mod blockchain;
+mod bpi;
+mod feeds;
+mod memory_log;
+mod recording;
+mod sample;
+mod server;
+mod support;
