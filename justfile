@@ -7,7 +7,7 @@ _default:
 check:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets -- -D warnings
-    cargo deny --offline check bans licenses sources
+    cargo deny check bans licenses sources
 
 # Everything a change must pass.
 test: check

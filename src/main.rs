@@ -14,7 +14,10 @@ use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{Cli, Command};
 use crate::settings::Settings;
@@ -47,16 +50,21 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     })
 }
 
-/// Daemons say what they do; a person at `up` or `replay` sees warnings only. `RUST_LOG` decides otherwise.
+/// Daemons say what they do; a person at `up` or `replay` sees warnings only. `RUST_LOG` (`warn,btc_producers=debug`)
+/// decides otherwise.
 fn log_to_standard_error(cli: &Cli) {
     let level = match cli.command {
-        Some(Command::Produce(_) | Command::Topology(_) | Command::Record(_)) => "info",
-        _ => "warn",
+        Some(Command::Produce(_) | Command::Topology(_) | Command::Record(_)) => LevelFilter::INFO,
+        _ => LevelFilter::WARN,
     };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let targets = std::env::var("RUST_LOG")
+        .ok()
+        .and_then(|wanted| wanted.parse::<Targets>().ok());
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_ansi(io::stderr().is_terminal());
+    tracing_subscriber::registry()
+        .with(lines)
+        .with(targets.unwrap_or_else(|| Targets::new().with_default(level)))
         .init();
 }
