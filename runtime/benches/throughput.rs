@@ -1,6 +1,6 @@
 //! Whole-topology runs: one JSON line each, with messages a second and CPU seconds for a million messages.
 //!
-//! `cargo bench -p trombe --bench throughput -- [const|const-fused|words|paced] [seconds] [workers]`; all of them by default.
+//! `cargo bench -p trombe --bench throughput -- [const|const-fused|held|words|paced] [seconds] [workers]`; all of them by default.
 #![expect(clippy::print_stdout, reason = "the line is the result")]
 
 use std::collections::HashMap;
@@ -8,7 +8,8 @@ use std::hash::BuildHasherDefault;
 use std::time::Duration;
 
 use trombe::{
-    Bolt, Clock, Config, Emitter, Failure, KeyHasher, Next, Spout, SpoutEmitter, TaskContext, Topology,
+    Anchors, Bolt, Clock, Config, DeferredBolt, Emitter, Failure, KeyHasher, Next, Spout, SpoutEmitter,
+    TaskContext, Topology, Tuple,
 };
 
 const SENTENCES: [&str; 5] = [
@@ -25,9 +26,10 @@ fn main() {
     let chosen = args.next();
     let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(2);
     let workers = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(2);
-    let workloads: [(&str, Make); 4] = [
+    let workloads: [(&str, Make); 5] = [
         ("const", constant),
         ("const-fused", fused),
+        ("held", held),
         ("words", words),
         ("paced", paced),
     ];
@@ -65,6 +67,40 @@ fn fused() -> Topology {
     let id = constant.local_or_shuffle().tasks(2).map("id", |text| text);
     id.local_or_shuffle().tasks(2).for_each("null", drop);
     topology
+}
+
+/// const -> hold -> null, where a deferred bolt acks what it holds by what it emits for all of it.
+fn held() -> Topology {
+    let topology = Topology::new("held");
+    let constant = topology.spout("const", || Cycle {
+        items: &["0123456789"],
+        next: 0,
+    });
+    constant
+        .shuffle()
+        .deferred("hold", Hold::default)
+        .shuffle()
+        .for_each("null", drop);
+    topology
+}
+
+#[derive(Default)]
+struct Hold(Anchors);
+
+impl DeferredBolt for Hold {
+    type In = &'static str;
+    type Out = usize;
+
+    fn execute(&mut self, tuple: Tuple<&'static str>, _out: &mut Emitter<usize>) -> Result<(), Failure> {
+        self.0.add(tuple.into());
+        Ok(())
+    }
+
+    fn flush(&mut self, out: &mut Emitter<usize>) -> Result<(), Failure> {
+        let count = self.0.len();
+        out.anchored(self.0.take()).emit(count);
+        Ok(())
+    }
 }
 
 fn words() -> Topology {

@@ -15,7 +15,8 @@ use crate::failure::{Autopsy, Failure};
 /// A spout on tokio. The engine keeps every item until its fate is known and replays it from memory, so an `AsyncSpout` has
 /// no `replay`; `Item` should be cheap to clone.
 ///
-/// All calls of one task are made from one tokio task, one at a time.
+/// All calls of one task are made from one tokio task, one at a time. After a panic the task is built anew by its factory and opened; what
+/// was out before is not replayed from memory then, as the new instance may read it again.
 pub trait AsyncSpout: Send + 'static {
     /// What it emits.
     type Item: Clone + Send + 'static;

@@ -11,7 +11,7 @@ use crate::flow::flight::Ids;
 /// A source of tuples that can give a tuple again.
 ///
 /// One task is called by one thread at a time. `open` comes first; then `next` whenever there is room for more tuples, mixed with
-/// one of `ack` and `exhausted` for every id and with any number of `replay` before it; `close` comes last. After a panic the task
+/// one of `ack` and `exhausted` for every id and with any number of `fail` and `replay` before it; `close` comes last. After a panic the task
 /// is built anew by its factory and opened; it hears no more of what the old instance emitted.
 pub trait Spout: Send + 'static {
     /// What it emits.
@@ -30,6 +30,11 @@ pub trait Spout: Send + 'static {
 
     /// The tuple and everything made from it are done.
     fn ack(&mut self, id: u64);
+
+    /// The tuple failed, for the reason given. Unless it is [`exhausted`](Self::exhausted), it will be asked for by `replay`.
+    fn fail(&mut self, id: u64, autopsy: &Autopsy) {
+        let _ = (id, autopsy);
+    }
 
     /// Gives a failed tuple again. `None`: it is gone; it then counts as acked, and the failure stays visible.
     fn replay(&mut self, id: u64) -> Option<Self::Item>;

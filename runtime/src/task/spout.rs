@@ -155,6 +155,7 @@ impl<S: Spout> SpoutTask<S> {
         tracing::debug!(spout = autopsy.spout, id, "{autopsy}");
         self.site.own.failed.fetch_add(1, Ordering::Relaxed);
         self.site.books.keep(autopsy.clone());
+        self.call(|spout, _| spout.fail(id, &autopsy));
         if verdict == Verdict::GiveUp {
             self.pending = self.pending.saturating_sub(1);
             self.call(|spout, _| spout.exhausted(id, &autopsy));

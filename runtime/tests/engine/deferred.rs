@@ -378,3 +378,46 @@ fn a_task_that_cannot_be_rebuilt_fails_what_it_was_about_to_be_given() {
         3
     );
 }
+
+#[test]
+fn a_panic_in_the_middle_of_an_anchored_emission_acks_nothing() {
+    /// Emits every tuple twice, but panics at the first attempt: at an even tuple before it has emitted anything, at an odd one
+    /// after the first time.
+    struct Twice(Seen<u64>);
+    impl DeferredBolt for Twice {
+        type In = u64;
+        type Out = u64;
+        fn execute(&mut self, tuple: Tuple<u64>, out: &mut Emitter<u64>) -> Result<(), Failure> {
+            let (n, anchor) = tuple.into_parts();
+            let mut anchored = out.anchored(Anchors::from_iter([anchor]));
+            let first = !self.0.all().contains(&n);
+            self.0.add(n);
+            assert!(!first || n % 2 == 1, "before");
+            anchored.emit(n);
+            assert!(!first, "between");
+            anchored.emit(n);
+            Ok(())
+        }
+        fn flush(&mut self, _out: &mut Emitter<u64>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+    for seed in SEEDS {
+        let (log, attempts, seen) = (Log::of(20), Seen::new(), Seen::new());
+        let topology = Topology::new("t");
+        let tries = attempts.clone();
+        let twice = topology
+            .spout("numbers", log.spout())
+            .shuffle()
+            .deferred("twice", move || Twice(tries.clone()));
+        let all = seen.clone();
+        twice.shuffle().for_each("see", move |n| all.add(n));
+        let (summary, _) = run(&topology, tight(), seed);
+        log.assert_all_acked_once("at the second attempt");
+        assert_eq!((summary.failed, summary.restarts), (20, 20));
+        let expected = (0..20)
+            .flat_map(|n| vec![n; if n % 2 == 0 { 2 } else { 3 }])
+            .collect::<Vec<_>>();
+        assert_eq!(seen.sorted(), expected);
+    }
+}

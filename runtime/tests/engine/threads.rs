@@ -99,3 +99,28 @@ fn an_endless_topology_drains_when_it_is_shut_down() {
     assert!(summary.acked > 0);
     assert_balanced(&observer.snapshot());
 }
+
+/// A wake-up that is missed leaves a topology asleep for good; so many short ones would show it.
+#[test]
+fn no_wake_up_is_missed() {
+    for round in 0..150 {
+        let log = Log::of(40);
+        let topology = Topology::new("t");
+        let numbers = topology.spout("numbers", log.spout());
+        let same = numbers.shuffle().map("same", |n| n);
+        same.by(|n| n).tasks(2).for_each("end", |_| ());
+        let config = Config {
+            batch_count_max: 1,
+            queue_batches_max: 1,
+            workers_count: Some(3),
+            ..Config::default()
+        };
+        let running = topology.start(config).unwrap();
+        assert!(
+            running.wait_for(Duration::from_mins(1)),
+            "round {round}: {:#?}",
+            running.snapshot()
+        );
+        assert_eq!(running.wait().acked, 40);
+    }
+}
