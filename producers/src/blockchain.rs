@@ -13,7 +13,7 @@ mod session;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join_all;
 use tokio::sync::mpsc;
 use tokio_tungstenite::Connector;
 
@@ -22,7 +22,7 @@ use crate::error::ProduceError;
 use crate::http::Http;
 use crate::outbox::Outbox;
 use crate::progress::Progress;
-use crate::shutdown::{Shutdown, or_shutdown};
+use crate::shutdown::Shutdown;
 use crate::tls;
 
 use errands::Errand;
@@ -49,11 +49,11 @@ pub(crate) async fn hold_websockets(
         let (http, connector) = (&http, connector.clone());
         async move {
             let runner = errands::run(link.clone(), http, queue);
-            join(
-                holder::hold(link, connector, shutdown),
-                or_shutdown(shutdown, runner),
-            )
-            .await;
+            // The runner alone never ends but with the outbox; whoever ends first ends both.
+            tokio::select! {
+                () = Box::pin(holder::hold(link, connector, shutdown)) => {}
+                () = Box::pin(runner) => {}
+            }
         }
     });
     join_all(workers).await;

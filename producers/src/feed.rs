@@ -116,22 +116,14 @@ pub async fn feed(
     let replayed = options.open(&progress)?;
 
     let (outbox, writer) = Outbox::open(log, &options.config, kind, Arc::clone(&progress));
-    let taken = match replayed {
-        Some((events, pace)) => {
-            let events = Box::new(Merge::new([Box::new(prices), events]));
-            pump(events, pace, &outbox, &progress, &shutdown).await
-        }
-        None => {
-            let past = pump(
-                Box::new(prices),
-                Pace::from_first(Speed::Max),
-                &outbox,
-                &progress,
-                &shutdown,
-            );
-            let present = live::take(&options.config, Parts::ALL, &outbox, &progress, &shutdown);
-            tokio::try_join!(past, present).map(drop)
-        }
+    let taken = if let Some((events, pace)) = replayed {
+        let events = Box::new(Merge::new([Box::new(prices), events]));
+        pump(events, pace, &outbox, &progress, &shutdown).await
+    } else {
+        let at_once = Pace::from_first(Speed::Max);
+        let past = pump(Box::new(prices), at_once, &outbox, &progress, &shutdown);
+        let present = live::take(&options.config, Parts::ALL, &outbox, &progress, &shutdown);
+        tokio::try_join!(past, present).map(drop)
     };
     drop(outbox);
     writer.finish(&shutdown).await?;

@@ -149,7 +149,7 @@ mod tests {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
             retry_after(&headers, now)
         };
-        assert_eq!(wait("120"), Some(Duration::from_secs(120)));
+        assert_eq!(wait("120"), Some(Duration::from_mins(2)));
         assert_eq!(
             wait("Wed, 21 Oct 2015 07:28:00 GMT"),
             Some(Duration::from_secs(30))

@@ -120,5 +120,7 @@ pub(crate) async fn take(
     tokio::select! {
         taken = async { tokio::try_join!(prices, chain) } => taken.map(drop),
         () = drained => Ok(()),
+        // The writer says why when it is joined.
+        () = outbox.closed() => Ok(()),
     }
 }

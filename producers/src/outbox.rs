@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::{BoxFuture, try_join_all};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use trombe_connectors::{Log, LogError, Message, TopicOptions};
 
 use crate::backoff::Backoff;
@@ -19,7 +19,7 @@ use crate::config::{OutboxConfig, ProducersConfig, TopicsConfig};
 use crate::error::ProduceError;
 use crate::message::{Event, FeedKind, Topic};
 use crate::progress::Progress;
-use crate::shutdown::{Shutdown, or_shutdown};
+use crate::shutdown::Shutdown;
 
 /// The wait before the second attempt to append.
 const FIRST_RETRY_MS: u64 = 50;
@@ -107,6 +107,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Waits until the writer is gone.
+    pub(crate) async fn closed(&self) {
+        self.parcels.closed().await;
+    }
+
     /// Waits until everything sent so far is stored.
     pub(crate) async fn flush(&self) -> Result<(), Closed> {
         let (done, stored) = oneshot::channel();
@@ -131,21 +136,22 @@ impl Writer {
     ///
     /// Every [`Outbox`] must be dropped before, or the writer would wait for more.
     pub(crate) async fn finish(mut self, shutdown: &Shutdown) -> Result<(), ProduceError> {
-        let joined = match or_shutdown(shutdown, &mut self.task).await {
-            Some(joined) => joined,
-            None => match timeout(Duration::from_millis(self.drain_ms_max), &mut self.task).await {
-                Ok(joined) => joined,
-                Err(_) => {
-                    self.task.abort();
-                    let undelivered = self.progress.undelivered();
-                    return Err(ProduceError::Undelivered {
-                        undelivered,
-                        drain_ms_max: self.drain_ms_max,
-                    });
-                }
-            },
+        let drain_ms_max = self.drain_ms_max;
+        let late = async {
+            shutdown.clone().await;
+            sleep(Duration::from_millis(drain_ms_max)).await;
         };
-        Ok(joined.map_err(|error| ProduceError::Panicked(error.to_string()))??)
+        tokio::select! {
+            biased;
+            joined = &mut self.task => {
+                Ok(joined.map_err(|error| ProduceError::Panicked(error.to_string()))??)
+            }
+            () = late => {
+                self.task.abort();
+                let undelivered = self.progress.undelivered();
+                Err(ProduceError::Undelivered { undelivered, drain_ms_max })
+            }
+        }
     }
 }
 

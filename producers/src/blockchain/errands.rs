@@ -51,13 +51,13 @@ struct Runner<'a> {
 impl Runner<'_> {
     async fn run(&self, errand: Errand) -> Result<(), Closed> {
         match errand {
-            Errand::Coinbase { hash } => match self.persist(|| self.rest.raw_block(&hash)).await {
-                Some(block) => self.send(block).await,
-                None => {
-                    self.link.progress.gave_up(1);
-                    Ok(())
+            Errand::Coinbase { hash } => {
+                if let Some(block) = self.persist(|| self.rest.raw_block(&hash)).await {
+                    return self.send(block).await;
                 }
-            },
+                self.link.progress.gave_up(1);
+                Ok(())
+            }
             Errand::Backfill {
                 above,
                 below,

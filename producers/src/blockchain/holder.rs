@@ -29,7 +29,7 @@ pub(super) async fn hold(link: Link<'_>, connector: Connector, shutdown: &Shutdo
         };
         link.progress
             .source(link.name(), |seen| state.clone_into(&mut seen.state));
-        let Some(connected) = or_shutdown(shutdown, connect(&link, &connector)).await else {
+        let Some(connected) = or_shutdown(shutdown, Box::pin(connect(&link, &connector))).await else {
             return;
         };
         let lost = match connected {

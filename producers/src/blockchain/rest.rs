@@ -159,7 +159,8 @@ fn cut_to_coinbase(body: &Bytes) -> Result<FetchedBlock, RestError> {
     struct Block<'a> {
         hash: String,
         height: u32,
-        prev_block: Option<String>,
+        #[serde(rename = "prev_block")]
+        previous: Option<String>,
         #[serde(borrow)]
         tx: &'a RawValue,
     }
@@ -173,7 +174,7 @@ fn cut_to_coinbase(body: &Bytes) -> Result<FetchedBlock, RestError> {
     value.extend_from_slice(&body[..coinbase_end]);
     value.push(b']');
     value.extend_from_slice(&body[start + transactions.len()..]);
-    let previous = block.prev_block.filter(|hash| is_hash(hash));
+    let previous = block.previous.filter(|hash| is_hash(hash));
     Ok(FetchedBlock {
         hash: checked(block.hash)?,
         height: block.height,

@@ -18,6 +18,9 @@ use crate::message::{Event, FeedKind, Topic};
 use crate::outbox::Closed;
 use crate::shutdown::{Shutdown, or_shutdown};
 
+/// How long a provider may take to hear that the connection ends.
+const CLOSE_MAX: Duration = Duration::from_millis(500);
+
 /// How a connection ended.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -72,16 +75,12 @@ impl<'a> Session<'a> {
             "live".clone_into(&mut seen.state);
             seen.healthy = true;
         });
-        match or_shutdown(shutdown, self.listen()).await {
-            Some(ended) => ended,
-            None => {
-                // A polite end; the provider need not answer, and may be gone.
-                timeout(Duration::from_millis(500), self.socket.close(None))
-                    .await
-                    .ok();
-                Ended::Stopped
-            }
+        if let Some(ended) = or_shutdown(shutdown, self.listen()).await {
+            return ended;
         }
+        // A polite end; the provider need not answer, and may be gone.
+        timeout(CLOSE_MAX, self.socket.close(None)).await.ok();
+        Ended::Stopped
     }
 
     async fn listen(&mut self) -> Ended {

@@ -157,7 +157,7 @@ mod tests {
     }
 
     const T: i64 = 1_730_000_000;
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     #[test]
     fn the_same_observation_is_repeated_then_frozen_then_good_again() {

@@ -106,7 +106,7 @@ impl Roster {
 mod tests {
     use super::*;
 
-    const MINUTE: Duration = Duration::from_secs(60);
+    const MINUTE: Duration = Duration::from_mins(1);
 
     #[test]
     fn the_first_healthy_source_is_asked_at_its_interval() {

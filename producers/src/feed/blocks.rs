@@ -191,16 +191,19 @@ fn header_time_ms(bytes: &[u8]) -> i64 {
 
 /// Whether a file of a folder is read. What else lies in bitcoind's folder, and what plainly is text, is not.
 fn may_hold_blocks(name: &str) -> bool {
-    let is_text = [".json", ".jsonl", ".md", ".txt", ".csv"]
-        .iter()
-        .any(|end| name.ends_with(end));
-    !is_text && name != "xor.dat" && !(name.starts_with("rev") && name.ends_with(".dat"))
+    let is_text = ["json", "jsonl", "md", "txt", "csv"].contains(&extension(name));
+    let is_bitcoinds_other = name == "xor.dat" || (name.starts_with("rev") && extension(name) == "dat");
+    !is_text && !is_bitcoinds_other
+}
+
+fn extension(name: &str) -> &str {
+    name.rsplit_once('.').map_or("", |(_, extension)| extension)
 }
 
 /// Whether a file is a series of framed blocks rather than one bare block.
 fn is_framed(path: &Path) -> Result<bool, ProduceError> {
     let name = files::name(path);
-    if name.starts_with("blk") && name.ends_with(".dat") {
+    if name.starts_with("blk") && extension(&name) == "dat" {
         return Ok(true);
     }
     let unreadable = |source| files::unreadable(path, source);

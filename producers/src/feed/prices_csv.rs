@@ -89,19 +89,19 @@ impl PricesCsv {
         let time: i64 = time
             .parse()
             .map_err(|_| format!("{time:?} is no time in Unix seconds"))?;
-        let time_s = if time >= MILLISECONDS_FROM {
+        let unix_s = if time >= MILLISECONDS_FROM {
             time / 1_000
         } else {
             time
         };
-        let row = serde_json::to_vec(&Row { time: time_s, eur }).map_err(|error| error.to_string())?;
-        let time_ms = time_s.saturating_mul(1_000);
+        let row = serde_json::to_vec(&Row { time: unix_s, eur }).map_err(|error| error.to_string())?;
+        let time_ms = unix_s.saturating_mul(1_000);
         parse_price("csv", &row, time_ms).map_err(|error| error.to_string())?;
         Ok(Event::new(
             Topic::Prices,
             "csv",
             self.feed,
-            price_key("csv", time_s),
+            price_key("csv", unix_s),
             row,
             time_ms,
         ))

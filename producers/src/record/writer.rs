@@ -113,10 +113,7 @@ fn frame(file: File, config: &RecordConfig) -> io::Result<Encoder<'static, File>
 fn encode(topic: &str, messages: &[Message]) -> io::Result<Vec<u8>> {
     let mut lines = Vec::new();
     for message in messages {
-        let source = message
-            .header("source")
-            .map(|source| source.as_ref())
-            .unwrap_or_default();
+        let source = message.header("source").map(AsRef::as_ref).unwrap_or_default();
         let entry = Entry {
             topic: topic.into(),
             key: String::from_utf8_lossy(&message.key),

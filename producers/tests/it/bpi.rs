@@ -88,6 +88,7 @@ async fn check(bad: Answer, error: &str, dead_letters: u64) {
     config.http.body_ms_max = 200;
     config.http.body_bytes_max = 100_000;
     config.backoff.first_ms = 60_000;
+    config.backoff.longest_ms = 60_000;
     config.bpi.probe_ms_max = 60_000;
     let daemon = start(Arc::default(), config);
     daemon

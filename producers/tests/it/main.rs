@@ -2,6 +2,8 @@
 //!
 //! No test sleeps: each waits for a condition, with a bound that only a failure reaches.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall fail")]
+
 mod blockchain;
 mod bpi;
 mod feeds;

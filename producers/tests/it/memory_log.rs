@@ -80,7 +80,6 @@ impl MemoryLog {
     }
 
     /// Waits until what is stored meets the condition.
-    #[track_caller]
     pub(crate) fn until<'a>(
         &'a self,
         what: &'a str,
@@ -96,9 +95,8 @@ impl MemoryLog {
             }
         };
         async move {
-            if timeout(PATIENCE, waiting).await.is_err() {
-                panic!("never came true: {what}; stored: {:#?}", self.summary());
-            }
+            let met = timeout(PATIENCE, waiting).await.is_ok();
+            assert!(met, "never came true: {what}; stored: {:#?}", self.summary());
         }
     }
 
@@ -156,7 +154,7 @@ impl Log for MemoryLog {
             };
             self.changed.notify_waiters();
             let every = self.forgets_every.load(SeqCst);
-            if every > 0 && self.appends.fetch_add(1, SeqCst) % every == 0 {
+            if every > 0 && self.appends.fetch_add(1, SeqCst).is_multiple_of(every) {
                 return Err(LogError::Unavailable("the answer was lost".to_owned()));
             }
             Ok(positions)

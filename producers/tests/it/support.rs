@@ -13,14 +13,17 @@ use trombe_connectors::Log;
 use crate::memory_log::MemoryLog;
 
 /// How long a condition may take to come true before a test fails.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The defaults, with every wait shortened.
 pub(crate) fn quick() -> ProducersConfig {
-    let mut config = ProducersConfig::default();
-    config.backoff = BackoffConfig {
+    let backoff = BackoffConfig {
         first_ms: 10,
         longest_ms: 100,
+    };
+    let mut config = ProducersConfig {
+        backoff,
+        ..ProducersConfig::default()
     };
     config.outbox.linger_ms = 1;
     config.outbox.retry_ms_max = 20;
@@ -89,9 +92,8 @@ pub(crate) async fn until(progress: &Progress, what: &str, condition: impl Fn(&S
             tokio::task::yield_now().await;
         }
     };
-    if tokio::time::timeout(PATIENCE, met).await.is_err() {
-        panic!("never came true: {what}; {:#?}", progress.summary());
-    }
+    let is_met = tokio::time::timeout(PATIENCE, met).await.is_ok();
+    assert!(is_met, "never came true: {what}; {:#?}", progress.summary());
 }
 
 /// The recorded data beside the project; `None` where it is not there.
