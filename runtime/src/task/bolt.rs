@@ -140,7 +140,7 @@ impl<B: Bolt> BoltCore<B> {
                 out.set_root(run.fragment.batch.roots[run.fragment.done]);
                 run.fragment.done += 1;
                 let executed = bolt.execute(item, out);
-                if let Some(failure) = executed.err().or_else(|| out.take_misuse()) {
+                if let Some(failure) = executed.err().or(out.take_misuse()) {
                     run.fail(site, &failure);
                 }
                 if out.is_full() && !out.flush(site.clock.now())? {
@@ -172,11 +172,9 @@ impl<B: Bolt> BoltCore<B> {
     fn tick(&mut self, now: Nanos) {
         let Self { life, out, site } = self;
         out.begin(Lot::untracked());
-        let ticked = life.call(site, |bolt| bolt.tick(out));
-        let failure = ticked
-            .and_then(|ticked| ticked.and_then(|ticked| ticked).err())
-            .or_else(|| out.take_misuse());
-        if let Some(failure) = failure.or_else(|| out.end(now).err()) {
+        let failure = life.attempt(site, |bolt| bolt.tick(out));
+        let unsent = out.end(now).err();
+        if let Some(failure) = failure.or(out.take_misuse()).or(unsent) {
             site.error(failure.reason());
         }
         site.emitted(out.take_emitted());

@@ -137,9 +137,8 @@ impl<B: DeferredBolt> DeferredTask<B> {
             }
             let tuple = Tuple::new(item, Anchor::new(Arc::clone(&held), at));
             let out = &mut self.out;
-            let executed = self.life.call(&self.site, |bolt| bolt.execute(tuple, out));
-            let failure = executed.and_then(|executed| executed.and_then(|executed| executed).err());
-            if let Some(failure) = failure.or_else(|| self.out.take_misuse()) {
+            let failure = self.life.attempt(&self.site, |bolt| bolt.execute(tuple, out));
+            if let Some(failure) = failure.or(self.out.take_misuse()) {
                 self.site.error(failure.reason());
                 self.site.fail_orphans(Some(&failure));
             }
@@ -154,9 +153,8 @@ impl<B: DeferredBolt> DeferredTask<B> {
 
     fn flush(&mut self, now: Nanos) {
         let out = &mut self.out;
-        let flushed = self.life.call(&self.site, |bolt| bolt.flush(out));
-        let failure = flushed.and_then(|flushed| flushed.and_then(|flushed| flushed).err());
-        let failure = failure.or_else(|| self.out.take_misuse());
+        let failure = self.life.attempt(&self.site, |bolt| bolt.flush(out));
+        let failure = failure.or(self.out.take_misuse());
         let state = &mut self.flush;
         if let Some(failure) = failure {
             self.site.error(&format!("flush: {failure}"));

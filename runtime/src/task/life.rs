@@ -108,6 +108,18 @@ impl<C> Life<C> {
             Err(panic) => Some(Err(self.crash(&*panic, site))),
         }
     }
+
+    /// Calls the component, if it is well, and says what went wrong: an error or a panic.
+    pub(crate) fn attempt(
+        &mut self,
+        site: &Arc<Site>,
+        call: impl FnOnce(&mut C) -> Result<(), Failure>,
+    ) -> Option<Failure> {
+        match self.call(site, call)? {
+            Ok(Ok(())) => None,
+            Ok(Err(failure)) | Err(failure) => Some(failure),
+        }
+    }
 }
 
 /// Makes a component and prepares it.
