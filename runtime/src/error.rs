@@ -73,6 +73,12 @@ pub enum PlanError {
         /// The component.
         name: String,
     },
+    /// A tick for a component that has none.
+    #[error("`{name}` is a sink, and sinks are not ticked; leave out `.tick_ms(..)`")]
+    SinkTick {
+        /// The component.
+        name: String,
+    },
     /// Nothing to run.
     #[error("topology `{name}` has no spout; add one by `topology.spout(name, factory)`")]
     NoSpout {

@@ -152,7 +152,10 @@ impl<S: Spout> SpoutTask<S> {
             attempt,
             ..autopsy.clone()
         };
-        tracing::debug!(spout = autopsy.spout, id, "{autopsy}");
+        match verdict {
+            Verdict::Retry => tracing::debug!(spout = autopsy.spout, id, "{autopsy}"),
+            Verdict::GiveUp => tracing::warn!(spout = autopsy.spout, id, "given up: {autopsy}"),
+        }
         self.site.own.failed.fetch_add(1, Ordering::Relaxed);
         self.site.books.keep(autopsy.clone());
         self.call(|spout, _| spout.fail(id, &autopsy));

@@ -218,6 +218,9 @@ impl Component {
         if self.options.tick_ms == Some(0) {
             return Err(PlanError::ZeroTick { name });
         }
+        if self.options.tick_ms.is_some() && self.kind == ComponentKind::Sink {
+            return Err(PlanError::SinkTick { name });
+        }
         let groups = usize::from(KEY_GROUPS);
         if tasks > groups
             && self

@@ -92,6 +92,19 @@ fn mistakes_are_told_with_what_to_do() {
     );
     with(
         &|_, numbers| {
+            struct Void;
+            impl trombe::AsyncSink for Void {
+                type In = u64;
+                async fn write(&self, batch: Vec<u64>) -> Vec<trombe::Result> {
+                    batch.iter().map(|_| Ok(())).collect()
+                }
+            }
+            numbers.shuffle().tick_ms(10).sink("void", || Void);
+        },
+        expect!["error: `void` is a sink, and sinks are not ticked; leave out `.tick_ms(..)`"],
+    );
+    with(
+        &|_, numbers| {
             const SIDE: StreamId<u8> = StreamId::new("side");
             numbers.side(&SIDE).end();
         },
