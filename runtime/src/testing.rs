@@ -25,6 +25,7 @@ use crate::clock::{Clock, Nanos};
 use crate::config::Config;
 use crate::error::StartError;
 use crate::executor::Summary;
+use crate::flow::wake::Wake;
 use crate::metrics::books::Books;
 use crate::metrics::snapshot::Snapshot;
 use crate::rng::Rng;
@@ -41,6 +42,7 @@ const YIELDS: usize = 8;
 pub struct Driver {
     books: Arc<Books>,
     tasks: Vec<Box<dyn Task>>,
+    wakes: Vec<Arc<Wake>>,
     clock: Clock,
     rng: Rng,
     phase: Phase,
@@ -71,10 +73,11 @@ impl Driver {
         };
         let assembly = Assembly::of(topology, config, clock.clone(), handle)?;
         let tasks = assembly.placed.into_iter().map(|placed| placed.task).collect();
-        let (books, rng, phase) = (assembly.books, Rng::new(seed), Phase::Running);
+        let (books, wakes, rng, phase) = (assembly.books, assembly.wakes, Rng::new(seed), Phase::Running);
         Ok(Self {
             books,
             tasks,
+            wakes,
             clock,
             rng,
             phase,
@@ -164,7 +167,8 @@ impl Driver {
         Duration::from_nanos(until.saturating_sub(self.clock.now()))
     }
 
-    /// Steps as many tasks as there are, drawn at random; if none of them progresses, then every task once, to be sure.
+    /// Steps as many tasks as there are, drawn at random. If none of them progresses, it does as a worker does that is about to sleep:
+    /// every task is stepped once more, and a notification meanwhile means that there is more to do.
     fn round(&mut self) -> Step {
         self.let_tokio_on();
         let mut progress = false;
@@ -175,6 +179,7 @@ impl Driver {
         if progress {
             return Step::Progress;
         }
+        self.wakes.iter().for_each(|wake| wake.announce());
         let mut first: Option<Nanos> = None;
         for task in &mut self.tasks {
             match task.step(self.phase) {
@@ -182,6 +187,8 @@ impl Driver {
                 Step::Wait(until) => first = first.into_iter().chain(until).min(),
             }
         }
+        progress |= self.wakes.iter().any(|wake| !wake.is_asleep());
+        self.wakes.iter().for_each(|wake| wake.stay_awake());
         if progress {
             Step::Progress
         } else {

@@ -40,6 +40,11 @@ impl Wake {
         fence(Ordering::SeqCst);
     }
 
+    /// Whether nobody has notified it since the announcement.
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.asleep.load(Ordering::Acquire)
+    }
+
     /// Takes the announcement back.
     pub(crate) fn stay_awake(&self) {
         self.asleep.store(false, Ordering::Relaxed);

@@ -3,7 +3,7 @@
 use trombe::testing::Driver;
 use trombe::{Bolt, Config, Emitter, Failure, TaskContext, Topology};
 
-use super::common::{Log, SEEDS, run, tight};
+use super::common::{Log, SEEDS, Seen, run, tight};
 
 #[test]
 fn a_bolt_that_cannot_go_on_stops_the_spout() {
@@ -103,4 +103,27 @@ fn a_slow_branch_does_not_fail_by_timeout_while_it_is_queued() {
     .unwrap();
     driver.clock().advance(std::time::Duration::from_hours(1));
     assert_eq!(driver.run().failed, 0);
+}
+
+#[test]
+fn tuples_between_two_tasks_keep_their_order_even_when_they_are_held_up() {
+    for seed in SEEDS {
+        let (log, seen) = (Log::of(100), Seen::new());
+        let topology = Topology::new("t");
+        let numbers = topology.spout("numbers", log.spout());
+        let parts = numbers
+            .shuffle()
+            .flat_map("parts", |n| (0..50).map(move |part| (n, part)));
+        let all = seen.clone();
+        parts.shuffle().for_each("see", move |pair| all.add(pair));
+        run(
+            &topology,
+            Config {
+                queue_batches_max: 1,
+                ..tight()
+            },
+            seed,
+        );
+        assert!(seen.all().is_sorted(), "seed {seed}");
+    }
 }

@@ -124,3 +124,29 @@ fn no_wake_up_is_missed() {
         assert_eq!(running.wait().acked, 40);
     }
 }
+
+#[test]
+fn order_is_kept_between_threads() {
+    let (log, seen) = (Log::of(300), Seen::new());
+    let topology = Topology::new("t");
+    let numbers = topology.spout("numbers", log.spout());
+    let parts = numbers
+        .local_or_shuffle()
+        .flat_map("parts", |n| (0..50).map(move |part| (n, part)));
+    let all = seen.clone();
+    parts.shuffle().for_each("see", move |pair| all.add(pair));
+    let config = Config {
+        batch_count_max: 1,
+        queue_batches_max: 1,
+        workers_count: Some(2),
+        ..Config::default()
+    };
+    let running = topology.start(config).unwrap();
+    assert!(
+        running.wait_for(Duration::from_mins(1)),
+        "{:#?}",
+        running.snapshot()
+    );
+    assert_eq!(running.wait().acked, 300);
+    assert!(seen.len() == 15_000 && seen.all().is_sorted());
+}
