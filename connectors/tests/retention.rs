@@ -141,6 +141,61 @@ async fn retention_by_bytes_keeps_the_newest_segments() {
     assert_eq!(store.prune(now_ms()).unwrap(), 0);
 }
 
+/// The newest message may not have been read by anybody yet.
+#[tokio::test]
+async fn retention_by_bytes_never_takes_the_newest_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig {
+        partition_bytes_max: Some(80_000),
+        ..config()
+    };
+    let store = EmbeddedStore::open(folder.path().join("store"), config).unwrap();
+    topic(&store, TOPIC, 1, None).await;
+    let sized = |bytes: usize| Message {
+        value: vec![0; bytes].into(),
+        ..Message::default()
+    };
+    store.append(TOPIC, vec![sized(1000); 100]).await.unwrap();
+    assert_eq!(
+        store.prune(now_ms()).unwrap(),
+        20,
+        "two segments of an eighth of the limit each"
+    );
+    store.append(TOPIC, vec![sized(200_000)]).await.unwrap();
+    assert_eq!(store.prune(now_ms()).unwrap(), 80);
+    let left = drain(&mut *consumer(&store, "g", TOPIC));
+    assert_eq!(
+        left.len(),
+        1,
+        "the newest message stays, though it is over the limit alone"
+    );
+    store.append(TOPIC, vec![sized(1)]).await.unwrap();
+    assert_eq!(store.prune(now_ms()).unwrap(), 1);
+}
+
+/// What was appended while the clock was ahead must not stand in retention's way until that time comes.
+#[tokio::test]
+async fn a_clock_put_back_does_not_stop_retention() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let config = EmbeddedConfig {
+        segment_count_max: 4,
+        ..config()
+    };
+    let store = EmbeddedStore::open(&path, config).unwrap();
+    topic(&store, TOPIC, 1, Some(60_000)).await;
+    store.append(TOPIC, vec![Message::default(); 10]).await.unwrap();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let ahead = now_ms() + 86_400_000;
+    for table in ["segments", "partitions"] {
+        let sql = format!("UPDATE {table} SET appended_ms = ?1");
+        file.execute(&sql, [ahead]).unwrap();
+    }
+    store.append(TOPIC, vec![Message::default(); 5]).await.unwrap();
+    assert_eq!(store.prune(now_ms() + 30_000).unwrap(), 0, "counted from now");
+    assert_eq!(store.prune(now_ms() + 90_000).unwrap(), 15);
+}
+
 /// Housekeeping follows the writes without being asked.
 #[tokio::test]
 async fn housekeeping_follows_the_writes() {

@@ -6,6 +6,9 @@ use super::transaction::Transaction;
 use super::writer::Operation;
 use crate::{LogError, Message, Position, partition_of};
 
+/// How much of a key an error quotes: the key may be what is too large.
+const KEY_BYTES_QUOTED: usize = 80;
+
 /// Appends messages to one topic. Offsets are given inside the transaction, so those of one partition are dense
 /// however many processes append.
 pub(super) struct Append {
@@ -23,7 +26,8 @@ impl Append {
         for message in &messages {
             let size = size(message);
             if size > bytes_max {
-                let key = String::from_utf8_lossy(&message.key).into_owned();
+                let quoted = &message.key[..message.key.len().min(KEY_BYTES_QUOTED)];
+                let key = String::from_utf8_lossy(quoted).into_owned();
                 return Err(LogError::MessageTooLarge {
                     bytes: size,
                     bytes_max,
@@ -49,8 +53,7 @@ impl Operation for Append {
 
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Vec<Position>, Fault> {
         let topic = transaction.topic(&self.topic)?;
-        let (connection, now_ms) = (transaction.connection, transaction.now_ms);
-        let segment_count_max = transaction.config.segment_count_max;
+        let (connection, config, now_ms) = (transaction.connection, transaction.config, transaction.now_ms);
         let mut insert = connection.prepare_cached(
             "INSERT INTO messages (place, timestamp_ms, key, value, headers) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?;
@@ -58,6 +61,8 @@ impl Operation for Append {
         for message in &self.messages {
             let number = partition_of(&message.key, topic.partitions);
             let partition = transaction.partition(topic.first_partition + i64::from(number))?;
+            partition.heed_clock(connection, now_ms)?;
+            partition.roll(connection, config)?;
             let offset = partition.end_offset.cast_unsigned();
             let place = partition.push(size(message).cast_signed() as i64, now_ms);
             let headers = encode_headers(&message.headers);
@@ -68,7 +73,6 @@ impl Operation for Append {
                 &*message.value,
                 headers,
             ))?;
-            partition.roll(connection, segment_count_max)?;
             positions.push(Position {
                 topic: self.topic.clone(),
                 partition: number,

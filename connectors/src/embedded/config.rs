@@ -33,9 +33,11 @@ pub struct EmbeddedConfig {
     pub batch_bytes_max: usize,
     /// The largest message: key, value and headers together.
     pub message_bytes_max: usize,
-    /// The oldest messages of a partition are deleted once it holds more than this. `None` keeps them.
+    /// The oldest messages of a partition are deleted once it holds more than this, but for the newest, whatever its
+    /// size. `None` keeps them.
     pub partition_bytes_max: Option<u64>,
-    /// The messages of a segment, the unit in which retention deletes.
+    /// The messages of a segment, the unit in which retention deletes. Where the partition is limited, a segment also
+    /// ends with an eighth of that limit.
     pub segment_count_max: u32,
     /// How often, while there are writes, retention and expiry are looked after.
     pub housekeeping_interval_ms: u64,

@@ -2,18 +2,24 @@
 
 use rusqlite::Connection;
 
-/// Partition ids are below this, so that id and offset fit into one 64-bit place.
-pub(super) const IDS_MAX: i64 = 1 << 23;
-const OFFSET_BITS: u32 = 40;
+use super::config::EmbeddedConfig;
 
-/// Where a message lies in the table `messages`.
+/// Partition ids are below this, so that the place after the last message of the last one fits into 64 bits too.
+pub(super) const IDS_MAX: i64 = (1 << 23) - 1;
+const OFFSET_BITS: u32 = 40;
+/// Offsets are below this.
+pub(super) const OFFSETS_MAX: i64 = 1 << OFFSET_BITS;
+/// A partition that is limited in bytes has about this many segments, hence exceeds its limit by this part at most.
+const SEGMENTS_OF_LIMIT: u64 = 8;
+
+/// Where a message lies in the table `messages`. The offset is below [`OFFSETS_MAX`].
 pub(super) fn place(partition_id: i64, offset: i64) -> i64 {
     (partition_id << OFFSET_BITS) + offset
 }
 
 /// The offset within its partition of the message at a place.
 pub(super) fn offset_of(place: i64) -> i64 {
-    place & ((1 << OFFSET_BITS) - 1)
+    place & (OFFSETS_MAX - 1)
 }
 
 /// A row of the table `partitions`.
@@ -76,9 +82,13 @@ impl Partition {
         place
     }
 
-    /// Closes the open segment once it holds this many messages.
-    pub(super) fn roll(&mut self, connection: &Connection, count_max: u32) -> rusqlite::Result<()> {
-        if self.end_offset - self.segment_offset < i64::from(count_max.max(1)) {
+    /// Closes the open segment if it is full. This comes before a message is added and not after, so that the newest
+    /// one is always in the open segment.
+    pub(super) fn roll(&mut self, connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Result<()> {
+        let bytes_max = config.partition_bytes_max.unwrap_or(u64::MAX) / SEGMENTS_OF_LIMIT;
+        let is_full = self.end_offset - self.segment_offset >= i64::from(config.segment_count_max.max(1))
+            || self.segment_bytes.cast_unsigned() >= bytes_max.max(1);
+        if !is_full {
             return Ok(());
         }
         connection
@@ -96,5 +106,33 @@ impl Partition {
         self.segment_offset = self.end_offset;
         self.segment_bytes = 0;
         Ok(())
+    }
+
+    /// Lets segments that were closed at a time still to come count from now: the clock has been put back since, and
+    /// retention would wait for that time with all that follows them.
+    pub(super) fn heed_clock(&mut self, connection: &Connection, now_ms: i64) -> rusqlite::Result<()> {
+        if now_ms < self.appended_ms {
+            connection
+                .prepare_cached(
+                    "UPDATE segments SET appended_ms = ?2 WHERE partition_id = ?1 AND appended_ms > ?2",
+                )?
+                .execute((self.id, now_ms))?;
+            self.appended_ms = now_ms;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_of_different_partitions_never_meet() {
+        for id in [0, 1, IDS_MAX - 1] {
+            let last = place(id, OFFSETS_MAX - 1);
+            assert_eq!(offset_of(last), OFFSETS_MAX - 1);
+            assert_eq!(last.checked_add(1), Some(place(id + 1, 0)), "{id}");
+        }
     }
 }

@@ -81,8 +81,9 @@ fn bytes_max(transaction: &Transaction<'_>) -> i64 {
     i64::try_from(bytes_max).unwrap_or(i64::MAX)
 }
 
-/// Deletes the partition's oldest segment if its last message was appended by `expired_ms` or the partition is too
-/// large, and gives the number of its messages.
+/// Deletes the partition's oldest segment if its last message was appended by `expired_ms`, or if the partition is too
+/// large and the segment closed, and gives the number of its messages. The open segment holds the newest message, which
+/// no limit of size may take from those who are still to read it.
 fn delete_segment(
     transaction: &mut Transaction<'_>,
     partition_id: i64,
@@ -95,7 +96,8 @@ fn delete_segment(
         return Ok(0);
     };
     let too_old = expired_ms.is_some_and(|expired_ms| oldest.appended_ms <= expired_ms);
-    if !too_old && partition.bytes <= bytes_max {
+    let too_large = partition.bytes > bytes_max && oldest.end_offset <= partition.segment_offset;
+    if !too_old && !too_large {
         return Ok(0);
     }
     connection
