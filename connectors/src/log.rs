@@ -163,7 +163,8 @@ pub trait Log: Send + Sync + fmt::Debug {
 /// Reads a share of some topics' partitions. Owned by one spout task.
 pub trait LogConsumer: Send {
     /// Adds to `records` what is there, oldest first within a partition and fairly between partitions, without
-    /// waiting for more. Stops at `records_max` records, or once `bytes_max` bytes of payload are exceeded.
+    /// waiting for more. Stops at `records_max` records, or once `bytes_max` bytes of payload are exceeded. After an
+    /// error `records` is as it was, and the next poll begins where this one did.
     fn poll(
         &mut self,
         records_max: usize,

@@ -226,3 +226,92 @@ async fn an_idle_poll_is_cheap() {
         "about 2 ms on an idle machine"
     );
 }
+
+#[tokio::test]
+async fn an_offset_that_no_partition_reaches_is_not_read_from_the_next_one() {
+    let store = EmbeddedStore::open_in_memory().unwrap();
+    topic(&store, TOPIC, 2, None).await;
+    store
+        .append(TOPIC, (0..9).map(|key| message(&key.to_string(), "x")).collect())
+        .await
+        .unwrap();
+    let mut reader = consumer(&store, "g", TOPIC);
+    for offset in [9, (1 << 40) - 1, 1 << 40, i64::MAX.cast_unsigned(), u64::MAX] {
+        let position = Position {
+            topic: TOPIC.into(),
+            partition: 0,
+            offset,
+        };
+        assert_eq!(reader.read(&position).unwrap(), None, "{offset}");
+    }
+}
+
+/// A caller that drops what a failed poll gave must not lose it.
+#[tokio::test]
+async fn a_poll_that_fails_has_taken_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = open(&path);
+    topic(&store, TOPIC, 1, None).await;
+    store
+        .append(TOPIC, vec![message("", "a"), message("", "b"), message("", "c")])
+        .await
+        .unwrap();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let damage = "UPDATE messages SET headers = x'01' WHERE value = CAST('b' AS BLOB)";
+    assert_eq!(file.execute(damage, ()).unwrap(), 1);
+    let mut reader = consumer(&store, "g", TOPIC);
+    let mut records = Vec::new();
+    for _ in 0..2 {
+        let error = reader.poll(10, usize::MAX, &mut records).unwrap_err();
+        assert!(matches!(error, LogError::Refused(_)), "{error}");
+        assert_eq!(records, []);
+    }
+    file.execute("UPDATE messages SET headers = NULL", ()).unwrap();
+    assert_eq!(drain(&mut *reader).len(), 3);
+}
+
+/// Waiting does not turn a file into a folder.
+#[tokio::test]
+async fn a_lease_that_can_never_be_had_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = open(&path);
+    topic(&store, TOPIC, 1, None).await;
+    std::fs::write(folder.path().join("store-leases"), "in the way").unwrap();
+    let error = store.consumer(member("g", TOPIC, 0, 1)).err().unwrap();
+    assert!(matches!(error, LogError::Refused(_)), "{error}");
+    assert!(error.to_string().contains("store-leases"), "{error}");
+    std::fs::remove_file(folder.path().join("store-leases")).unwrap();
+    store.consumer(member("g", TOPIC, 0, 1)).unwrap();
+}
+
+#[tokio::test]
+async fn a_document_too_large_for_any_request_is_rejected_alone() {
+    use chrono::DateTime;
+    use trombe_connectors::{Document, Index, Outcome};
+    let store = EmbeddedStore::open_in_memory().unwrap();
+    let document = |id: &str, source: String| Document {
+        index: "index".into(),
+        id: id.into(),
+        version: 1,
+        timestamp: DateTime::UNIX_EPOCH,
+        source,
+    };
+    let large = format!("{{\"text\":\"{}\"}}", "x".repeat(100 << 20));
+    let documents = vec![document("large", large), document("small", "{}".into())];
+    let outcomes = store.bulk(documents).await.unwrap();
+    assert!(
+        matches!(&outcomes[..], [Outcome::Rejected(reason), Outcome::Indexed] if reason.contains("104857600")),
+        "{outcomes:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_error_quotes_no_more_than_the_start_of_a_key() {
+    let store = EmbeddedStore::open_in_memory().unwrap();
+    topic(&store, TOPIC, 1, None).await;
+    let large = message(&"k".repeat(20 << 20), "");
+    let error = store.append(TOPIC, vec![large]).await.unwrap_err();
+    assert!(error.to_string().len() < 300, "{} bytes", error.to_string().len());
+}

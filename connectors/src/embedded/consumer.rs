@@ -9,7 +9,7 @@ use super::commit::{Commit, committed_offset};
 use super::error::Fault;
 use super::lease::Lease;
 use super::message::{SELECT_FROM, SELECT_ONE, decode, size};
-use super::partition::{Partition, offset_of, place};
+use super::partition::{OFFSETS_MAX, Partition, offset_of, place};
 use super::topic::Topic;
 use crate::wait::wait;
 use crate::{ConsumerOptions, Lag, LogConsumer, LogError, Position, Record};
@@ -148,14 +148,29 @@ impl LogConsumer for Consumer {
                 records: records_max,
                 bytes: bytes_max,
             };
-            self.fill(room, records).map_err(Fault::from)?;
+            let (start, missed) = (records.len(), self.missed);
+            let offsets: Vec<_> = self
+                .assigned
+                .iter()
+                .map(|assigned| assigned.next_offset)
+                .collect();
+            if let Err(error) = self.fill(room, records) {
+                records.truncate(start);
+                self.missed = missed;
+                for (assigned, offset) in self.assigned.iter_mut().zip(offsets) {
+                    (assigned.next_offset, assigned.drained) = (offset, false);
+                }
+                return Err(Fault::from(error).into());
+            }
         }
         Ok(())
     }
 
     fn read(&mut self, position: &Position) -> Result<Option<Record>, LogError> {
         let assigned = self.assigned(position)?;
-        let Ok(offset) = i64::try_from(position.offset) else {
+        // Beyond this the next partition's places begin.
+        let offset = i64::try_from(position.offset).ok();
+        let Some(offset) = offset.filter(|&offset| offset < OFFSETS_MAX) else {
             return Ok(None);
         };
         let found = self

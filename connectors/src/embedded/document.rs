@@ -8,6 +8,8 @@ use crate::Document;
 const ID_BYTES_MAX: usize = 512;
 const INDEX_BYTES_MAX: usize = 255;
 const INDEX_FORBIDDEN: &[char] = &['\\', '/', '*', '?', '"', '<', '>', '|', ' ', ',', '#', ':'];
+/// `http.max_content_length`, beyond which Elasticsearch answers a request with 413.
+const SOURCE_BYTES_MAX: usize = 100 << 20;
 const VERSION_MAX: u64 = i64::MAX.cast_unsigned();
 
 /// Says why the document can never be stored, if it cannot.
@@ -32,6 +34,12 @@ pub(super) fn check(document: &Document) -> Result<(), String> {
     }
     if *version > VERSION_MAX {
         return Err(format!("the version {version} is above {VERSION_MAX}"));
+    }
+    if source.len() > SOURCE_BYTES_MAX {
+        return Err(format!(
+            "the source has {} bytes: at most {SOURCE_BYTES_MAX} are allowed",
+            source.len()
+        ));
     }
     if !source.trim_start().starts_with('{') {
         return Err("the source is not a JSON object".into());

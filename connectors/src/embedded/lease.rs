@@ -5,10 +5,12 @@
 
 use std::fmt::Write;
 use std::fs::{self, File, TryLockError};
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use crate::LogError;
 
+/// Escaped, a name three times as long fits into the 255 bytes that file systems take.
 const GROUP_BYTES_MAX: usize = 64;
 
 /// The right to read one partition for one group, until it is dropped.
@@ -24,18 +26,22 @@ impl Lease {
                 "a group's name has at most {GROUP_BYTES_MAX} bytes"
             )));
         }
-        let unavailable = |error: std::io::Error| {
-            LogError::Unavailable(format!("no lease can be had in {}: {error}", folder.display()))
+        let failed = |error: io::Error| {
+            let reason = format!("no lease can be had in {}: {error}", folder.display());
+            if is_permanent(error.kind()) {
+                LogError::Refused(reason)
+            } else {
+                LogError::Unavailable(reason)
+            }
         };
-        // The longest name is hashed away: file systems take 255 bytes.
         let folder = folder.join(file_name(group));
-        fs::create_dir_all(&folder).map_err(unavailable)?;
+        fs::create_dir_all(&folder).map_err(failed)?;
         let file = File::options()
             .create(true)
             .truncate(false)
             .write(true)
             .open(folder.join(format!("{topic}-{partition}")))
-            .map_err(unavailable)?;
+            .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _locked: file }),
             Err(TryLockError::WouldBlock) => Err(LogError::PartitionTaken {
@@ -43,9 +49,20 @@ impl Lease {
                 topic: topic.into(),
                 partition,
             }),
-            Err(TryLockError::Error(error)) => Err(unavailable(error)),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
+}
+
+/// Whether only a person can mend it: trying again would hide it for ever.
+fn is_permanent(error: ErrorKind) -> bool {
+    use ErrorKind::{
+        AlreadyExists, IsADirectory, NotADirectory, PermissionDenied, ReadOnlyFilesystem, Unsupported,
+    };
+    matches!(
+        error,
+        AlreadyExists | IsADirectory | NotADirectory | PermissionDenied | ReadOnlyFilesystem | Unsupported
+    )
 }
 
 /// The group's name in characters that every file system takes, different for different groups.
