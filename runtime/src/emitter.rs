@@ -20,7 +20,8 @@ pub struct Emitter<T> {
     /// The root that plain emissions descend from.
     root: Root,
     anchoring: Anchoring,
-    batch_count_max: usize,
+    /// So many tuples are sent before the end of a step.
+    full_at: usize,
     emitted: usize,
     /// An emission that could not be made; the tuple at hand fails for it.
     misuse: Option<Failure>,
@@ -40,13 +41,15 @@ impl<T> Emitter<T> {
         sides: Vec<(&'static str, Box<dyn AnyPort>)>,
         batch_count_max: usize,
     ) -> Self {
+        // Dealt to many tasks, a batch falls into pieces; a larger one keeps the pieces worth their way.
+        let full_at = batch_count_max.saturating_mul(main.lanes().div_ceil(2));
         let anchoring = Anchoring::Input(None);
         Self {
             main,
             sides,
             root: UNTRACKED,
             anchoring,
-            batch_count_max,
+            full_at,
             emitted: 0,
             misuse: None,
         }
@@ -136,7 +139,7 @@ impl<T> Emitter<T> {
     /// Whether enough is collected to be worth sending before the end of the step.
     #[inline]
     pub(crate) fn is_full(&self) -> bool {
-        self.main.len() >= self.batch_count_max
+        self.main.len() >= self.full_at
     }
 
     /// Sends what is collected. False: some of it is parked, and the task should stop.

@@ -47,6 +47,15 @@ impl<T> Port<T> {
         }
     }
 
+    /// To how many tasks a batch may be dealt.
+    pub(crate) fn lanes(&self) -> usize {
+        self.routers
+            .iter()
+            .map(|router| router.lanes.len())
+            .max()
+            .unwrap_or(1)
+    }
+
     #[inline]
     pub(crate) fn push(&mut self, item: T, root: Root) {
         self.batch.push(item, root);
