@@ -2,7 +2,6 @@
 //!
 //! Money is exact in `*_sat` (integers) and `*_exact` (decimal strings); the floats beside them are for charts.
 
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The index of [`ValueDocument`]s.
@@ -175,11 +174,4 @@ pub struct DeadLetterDocument {
     pub raw_base64: String,
     /// The record's length in bytes.
     pub raw_bytes: u64,
-}
-
-/// A document whose `@timestamp` can be read back as a time.
-pub fn timestamp(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text)
-        .ok()
-        .map(|time| time.with_timezone(&Utc))
 }

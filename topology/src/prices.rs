@@ -69,6 +69,7 @@ pub(crate) struct PriceBook {
     instants: BTreeMap<i64, BTreeSet<(Arc<str>, Eur)>>,
     /// Few sources give very many observations; each name is kept once.
     sources: BTreeSet<Arc<str>>,
+    count: usize,
 }
 
 impl PriceBook {
@@ -83,10 +84,10 @@ impl PriceBook {
                 self.sources.insert(Arc::clone(&source));
                 source
             });
-        self.instants
-            .entry(observation.time_s)
-            .or_default()
-            .insert((source, observation.eur))
+        let instant = self.instants.entry(observation.time_s).or_default();
+        let is_new = instant.insert((source, observation.eur));
+        self.count += usize::from(is_new);
+        is_new
     }
 
     /// The price of `minute`: the last one observed before its end and no earlier than an hour before its start,
@@ -102,6 +103,11 @@ impl PriceBook {
                 .find_map(|(_, set)| set.first())
         };
         last.or_else(first).map(|&(_, eur)| eur)
+    }
+
+    /// The number of distinct observations.
+    pub(crate) fn len(&self) -> usize {
+        self.count
     }
 
     /// The number of distinct observations within `instants`.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use btc_topology::TopologyConfig;
 use futures_util::FutureExt;
 use trombe::{StateChange, StateError, StateStore};
 use trombe_connectors::Index;
@@ -76,6 +77,15 @@ impl StateStore for MortalState {
     }
 }
 
+/// Few tuples are out at a time, so that offsets are committed all along and what a death loses cannot come back by itself.
+fn few_at_a_time(tasks_count: usize) -> TopologyConfig {
+    TopologyConfig {
+        spout_pending_count_max: 16,
+        held_count_max: 8,
+        ..config(tasks_count)
+    }
+}
+
 #[test]
 fn killed_at_any_moment_and_restarted() {
     let expected = reference();
@@ -88,10 +98,10 @@ fn killed_at_any_moment_and_restarted() {
         world.feed_over.set();
         let mut deaths = 0;
         for _ in 0..8 {
-            let life = Arc::new(Life(AtomicI64::new(i64::from(1 + dice.below(300)))));
+            let life = Arc::new(Life(AtomicI64::new(i64::from(1 + dice.below(250)))));
             let index = mortal_index(&world, &life);
             let state = Arc::new(MortalState(world.state(), Arc::clone(&life)));
-            let running = world.start(index, state, config(dice.pick(&[1, 2, 3])));
+            let running = world.start(index, state, few_at_a_time(dice.pick(&[1, 2, 3])));
             until(&running, "the process dies", || {
                 life.is_over() || running.wait_for(Duration::ZERO)
             });
