@@ -55,14 +55,16 @@ pub(crate) struct RunArgs {
     /// CSV of prices beside the feed, rows `unix,price[,...]`: each an observation at that time.
     #[arg(long, num_args = 1.., value_name = "CSV")]
     pub(crate) prices: Vec<PathBuf>,
-    /// The embedded store, one SQLite file; by default `bitcoin-dashboard-<feed>.db` here.
+    /// The embedded store, one file; by default `bitcoin-dashboard-<feed>.db` here, and another one for
+    /// `replay`, `bitcoin-dashboard-<feed>-replay.db`.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
-    /// Address of the page; by default 127.0.0.1:8080.
+    /// Address of the page; by default 127.0.0.1:8080. `replay` has no page.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
-    /// How many times faster than real the feed runs; `up` runs at 1, `replay` as fast as it can.
-    #[arg(long, value_name = "N", value_parser = parse_speed)]
+    /// How many times faster than real the feed runs; by default `up` runs the sample at 1, and files and `replay` run
+    /// as fast as they can.
+    #[arg(long, value_name = "N", value_parser = parse_speed, allow_negative_numbers = true)]
     pub(crate) speed: Option<f64>,
     /// Mining pools in mempool's pools-v2 format, instead of the built-in list.
     #[arg(long, value_name = "FILE")]
@@ -84,7 +86,7 @@ pub(crate) struct ProduceArgs {
     /// Which producer.
     #[arg(value_enum)]
     pub(crate) producer: Producer,
-    /// The embedded store to write into.
+    /// The embedded store to write into; by default `bitcoin-dashboard-live.db` here.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
 }
@@ -99,7 +101,7 @@ pub(crate) enum Producer {
 
 #[derive(Debug, Args)]
 pub(crate) struct TopologyArgs {
-    /// The embedded store to read from and index into.
+    /// The embedded store to read from and index into; by default `bitcoin-dashboard-live.db` here.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
     /// Serve the page at this address too.

@@ -12,16 +12,10 @@ const FEED_FACT: &str = "feed";
 
 /// Understands `--feed NAME [PATH...]`.
 pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
-    let (name, paths) = words
+    let (name, arguments) = words
         .split_first()
         .context("--feed wants sample, live, recording PATH... or blocks PATH...")?;
-    let paths: Vec<PathBuf> = paths.iter().map(PathBuf::from).collect();
-    if let Some(absent) = paths.iter().find(|path| !path.exists()) {
-        bail!(
-            "--feed {name}: there is no file or folder {}; mend the path",
-            absent.display()
-        );
-    }
+    let paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
     let feed = match name.as_str() {
         "sample" => Feed::Sample,
         "live" => Feed::Live,
@@ -34,8 +28,8 @@ pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
     match feed {
         Feed::Sample | Feed::Live => ensure!(
             paths.is_empty(),
-            "--feed {name} takes no path; leave {:?} out",
-            paths
+            "--feed {name} takes no path; leave {} out",
+            arguments.join(" ")
         ),
         Feed::Recording(_) | Feed::Blocks(_) => {
             ensure!(
@@ -43,6 +37,12 @@ pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
                 "--feed {name} wants at least one PATH, a file or a folder of files"
             );
         }
+    }
+    if let Some(absent) = paths.iter().find(|path| !path.exists()) {
+        bail!(
+            "--feed {name}: there is no file or folder {}; mend the path",
+            absent.display()
+        );
     }
     Ok(feed)
 }

@@ -4,26 +4,40 @@ use std::future::Future;
 
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::console::tell;
+
+/// What a shell reports of a program that Ctrl-C has ended.
+const EXIT_INTERRUPTED: i32 = 130;
 
 /// Completes at the first interrupt. Clones complete together.
 pub(crate) type Interrupt = Shared<futures_util::future::BoxFuture<'static, ()>>;
 
-/// Listens from now on; the process no longer dies of SIGINT and SIGTERM by itself.
+/// Listens from now on: the first signal asks for an orderly end, the second one ends the process at once.
 pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let interrupted = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    let interrupted = interrupted.boxed().shared();
-    // A shared future makes progress only while somebody polls it: without this, a signal that comes while nobody
-    // waits would be seen late.
-    tokio::spawn(interrupted.clone());
-    Ok(interrupted)
+    let (asked, first) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        next(&mut terminate, &mut interrupt).await;
+        tell(
+            "Ending: what is under way is finished and stored. Ctrl-C again ends at once, which is safe too.",
+        );
+        // Nobody waits any more if the end has come by itself.
+        asked.send(()).ok();
+        next(&mut terminate, &mut interrupt).await;
+        std::process::exit(EXIT_INTERRUPTED);
+    });
+    let interrupted = async move { first.await.unwrap_or(()) };
+    Ok(interrupted.boxed().shared())
+}
+
+async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 /// The interrupt or the other event, whichever comes first.

@@ -3,8 +3,10 @@
 //! Everything is decided elsewhere: `cli` names the commands, `settings` the configuration, and `commands` has one
 //! file a command, which puts producers, topology and page together.
 
+mod advance;
 mod cli;
 mod commands;
+mod console;
 mod feed;
 mod interrupt;
 mod pipeline;
@@ -27,8 +29,9 @@ fn main() -> ExitCode {
     log_to_standard_error(&cli);
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if console::is_enough(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            console::tell(format_args!("error: {}", console::explained(&error)));
             ExitCode::FAILURE
         }
     }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use btc_dashboard_web::Status;
-use btc_producers::Progress;
 use btc_topology::{EmbeddedState, FeedOver, Health, TopologyConfig, bitcoin};
 use tokio::task::block_in_place;
 use trombe_connectors::{EmbeddedStore, Index, Log};
 
+use crate::advance::Advance;
 use crate::interrupt::Interrupt;
 
 /// An interrupted topology may take this long to drain. What is left then is in the log and comes again.
@@ -60,20 +60,35 @@ impl Pipeline {
         block_in_place(|| self.running.shutdown(Duration::from_millis(DRAIN_MS_MAX)))
     }
 
-    /// What the page and `/ready` show.
-    pub(crate) fn status_source(&self, progress: Option<Arc<Progress>>) -> btc_dashboard_web::StatusSource {
-        let (observer, health) = (self.running.observer(), self.health.clone());
+    /// The running topology's books, readable after its end too.
+    pub(crate) fn observer(&self) -> trombe::Observer {
+        self.running.observer()
+    }
+
+    /// What the page and `/ready` show; without an `advance` the producers are other processes.
+    pub(crate) fn status_source(&self, advance: Option<Advance>) -> btc_dashboard_web::StatusSource {
+        let (observer, health) = (self.observer(), self.health.clone());
         Arc::new(move || {
             let away = health.away();
-            let produced = progress.as_ref().map(|progress| progress.summary());
-            Status {
+            let status = Status {
                 ready: away.is_none(),
                 why: away,
-                topology: serde_json::to_value(observer.snapshot()).ok(),
-                history_done: produced.as_ref().is_none_or(|produced| produced.history_done),
-                history_read_count: produced.as_ref().map_or(0, |produced| produced.messages),
-                history_expected_count: None,
-                producer: produced.and_then(|produced| serde_json::to_value(produced).ok()),
+                ..Status::default()
+            };
+            match advance.as_ref().map(Advance::now) {
+                None => Status {
+                    topology: serde_json::to_value(observer.snapshot()).ok(),
+                    history_done: true,
+                    ..status
+                },
+                Some(standing) => Status {
+                    topology: serde_json::to_value(standing.snapshot).ok(),
+                    producer: serde_json::to_value(standing.produced).ok(),
+                    history_done: standing.history_done,
+                    history_count: standing.computed,
+                    history_share: standing.share,
+                    ..status
+                },
             }
         })
     }

@@ -53,7 +53,9 @@ impl Settings {
         let environment = Environment::with_prefix(PREFIX)
             .prefix_separator("__")
             .separator("__")
-            .try_parsing(true);
+            .try_parsing(true)
+            .list_separator(",")
+            .with_list_parse_key("page.hosts_allowed");
         let settings: Self = builder.add_source(environment).build()?.try_deserialize()?;
         settings.validate()?;
         Ok(settings)

@@ -1,6 +1,6 @@
 //! Goal: the command line is a contract, and every mistake is answered with what is allowed.
 
-use crate::support::{Bench, expect_success};
+use crate::support::{Bench, SHORT_SAMPLE, expect_success};
 
 #[track_caller]
 fn expect_refusal(bench: &Bench, arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
@@ -33,7 +33,12 @@ fn mistakes_are_answered_with_what_is_allowed() {
         (&["replay", "--feed", "blocks"], &["blocks", "PATH"]),
         (&["replay", "--feed", "blocks", "nowhere.raw"], &["nowhere.raw"]),
         (&["replay", "--feed", "live"], &["live", "up"]),
+        (
+            &["up", "--feed", "sample", "tape.raw"],
+            &["tape.raw", "takes no path"],
+        ),
         (&["replay", "--speed", "0"], &["--speed", "above 0"]),
+        (&["replay", "--speed", "-1"], &["--speed", "above 0"]),
         (&["replay", "--prices", "nowhere.csv"], &["nowhere.csv"]),
         (&["replay", "--pools", "nowhere.json"], &["nowhere.json"]),
         (&["up", "--listen", "localhost"], &["--listen"]),
@@ -71,6 +76,11 @@ fn configuration_mistakes_name_key_value_and_what_is_allowed() {
             "many",
             &["tasks_count", "many"],
         ),
+        (
+            "BITCOIN_DASHBOARD__PAGE__LISTEN",
+            "8080",
+            &["page.listen", "8080", "127.0.0.1:8080"],
+        ),
         ("BITCOIN_DASHBOARD__NO_SUCH__KEY", "1", &["no_such", "topology"]),
     ] {
         expect_refusal(&bench, &["check-config"], &[(variable, value)], words);
@@ -90,15 +100,26 @@ fn the_configuration_in_force_is_a_configuration_file() {
 }
 
 #[test]
+fn a_list_can_come_from_the_environment() {
+    let bench = Bench::new();
+    let mut command = bench.command(["check-config"]);
+    command.env(
+        "BITCOIN_DASHBOARD__PAGE__HOSTS_ALLOWED",
+        "dash.example,btc.example",
+    );
+    let output = command.output().unwrap();
+    expect_success(&output);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        said.contains(r#""dash.example""#) && said.contains(r#""btc.example""#),
+        "{said}"
+    );
+}
+
+#[test]
 fn export_is_sorted_by_id_and_an_absent_index_is_said() {
     let bench = Bench::new();
-    bench.replay(
-        &["sample"],
-        &[(
-            "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
-            "0.01",
-        )],
-    );
+    bench.replay(&["sample"], &SHORT_SAMPLE);
     let ids: Vec<String> = bench
         .documents("btc-miner")
         .iter()
@@ -128,13 +149,7 @@ fn export_is_sorted_by_id_and_an_absent_index_is_said() {
 #[test]
 fn a_store_of_one_feed_refuses_another() {
     let bench = Bench::new();
-    bench.replay(
-        &["sample"],
-        &[(
-            "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
-            "0.01",
-        )],
-    );
+    bench.replay(&["sample"], &SHORT_SAMPLE);
     let store = bench.store();
     expect_refusal(
         &bench,
@@ -142,4 +157,35 @@ fn a_store_of_one_feed_refuses_another() {
         &[],
         &["sample", "live", "--store"],
     );
+}
+
+#[test]
+fn an_error_is_said_once() {
+    let bench = Bench::new();
+    std::fs::write(bench.path("torn.toml"), "a = [").unwrap();
+    let output = bench.run(["check-config", "--config", "torn.toml"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.matches("unclosed array").count(), 1, "{said}");
+}
+
+/// What a shell's `command 2>&1 | head -0` does to a program.
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let bench = Bench::new();
+    for arguments in [&["topology", "--plan"][..], &["check-config"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = bench
+            .command(arguments)
+            .stdout(writer.try_clone().unwrap())
+            .stderr(writer)
+            .status()
+            .unwrap();
+        assert!(status.success(), "{arguments:?}: {status}");
+    }
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut refused = bench.command(["check-config", "--config", "nowhere.toml"]);
+    let status = refused.stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(1), "it fails, but it does not panic");
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::support::{Bench, INDICES};
 
 /// Longer than any sane machine needs; a condition that does not come by then has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What an operator is promised.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 

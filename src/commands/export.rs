@@ -26,11 +26,7 @@ pub(crate) async fn run(arguments: ExportArgs, settings: &Settings) -> anyhow::R
     );
     let store = EmbeddedStore::open(&file, settings.store.clone())?;
     let mut out = BufWriter::new(io::stdout().lock());
-    match write_all(&store, &index, &mut out).await {
-        // The reader of a pipe (`head`) has seen enough.
-        Err(error) if is_broken_pipe(&error) => Ok(()),
-        other => other,
-    }
+    write_all(&store, &index, &mut out).await
 }
 
 async fn write_all(store: &EmbeddedStore, index: &str, out: &mut impl Write) -> anyhow::Result<()> {
@@ -53,10 +49,4 @@ fn write_line(document: &StoredDocument, out: &mut impl Write) -> io::Result<()>
     let StoredDocument { id, version, source } = document;
     let id = serde_json::to_string(id)?;
     writeln!(out, r#"{{"_id":{id},"_version":{version},"_source":{source}}}"#)
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

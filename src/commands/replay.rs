@@ -1,16 +1,19 @@
 //! `replay`: a feed to its end, without a page.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use btc_producers::{FeedOptions, Progress, Run, Speed, Summary};
 use btc_topology::documents::INDICES;
 use indicatif::{ProgressBar, ProgressStyle};
 use trombe_connectors::{EmbeddedStore, Index, Log};
 
+use crate::advance::Advance;
 use crate::cli::RunArgs;
+use crate::console::print;
 use crate::feed::{self, open_store, store_file};
 use crate::interrupt::interrupt;
 use crate::pipeline::Pipeline;
@@ -19,7 +22,7 @@ use crate::settings::Settings;
 /// How often the progress bar moves.
 const REDRAW_MS: u64 = 100;
 /// The bar's full length: three digits are all a person can use.
-const BAR_STEPS: f64 = 1_000.0;
+const BAR_STEPS: u32 = 1_000;
 
 pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
     let started = Instant::now();
@@ -44,7 +47,7 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     let store = open_store(&file, kind, &settings.store)?;
     let pipeline = Pipeline::start(&store, settings.topology).await?;
     let progress = Arc::new(Progress::new());
-    let drawing = tokio::spawn(draw(Arc::clone(&progress)));
+    let drawing = tokio::spawn(draw(Advance::new(Arc::clone(&progress), pipeline.observer())));
 
     let log: Arc<dyn Log> = Arc::new(store.clone());
     let produced = btc_producers::feed(log, options, Arc::clone(&progress), interrupt.clone()).await;
@@ -62,19 +65,29 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
 }
 
 /// A bar on a terminal; nothing elsewhere.
-async fn draw(progress: Arc<Progress>) {
+async fn draw(advance: Advance) {
     if !io::stderr().is_terminal() {
         return;
     }
     let style = ProgressStyle::with_template("{bar:40} {percent:>3} % {msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::new(BAR_STEPS as u64).with_style(style);
+    let bar = ProgressBar::new(BAR_STEPS.into()).with_style(style);
     let mut redraw = tokio::time::interval(Duration::from_millis(REDRAW_MS));
     loop {
         redraw.tick().await;
-        bar.set_position((progress.fraction_done().unwrap_or(0.0) * BAR_STEPS) as u64);
-        bar.set_message(format!("{} messages", progress.messages()));
+        let standing = advance.now();
+        bar.set_position(steps(standing.share.unwrap_or(0.0)));
+        bar.set_message(format!("{} messages", standing.computed));
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share lies between 0 and 1"
+)]
+fn steps(share: f64) -> u64 {
+    (share * f64::from(BAR_STEPS)) as u64
 }
 
 async fn print_summary(produced: &Summary, store: &EmbeddedStore, took: Duration) -> anyhow::Result<()> {
@@ -88,9 +101,7 @@ async fn print_summary(produced: &Summary, store: &EmbeddedStore, took: Duration
         produced.dead_letters,
     );
     for index in INDICES {
-        text += &format!("{:>10} documents in {index}\n", store.count(index).await?);
+        writeln!(text, "{:>10} documents in {index}", store.count(index).await?)?;
     }
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")
+    print(&text)
 }

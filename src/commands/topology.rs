@@ -1,6 +1,5 @@
 //! `topology`: the topology daemon, with or without the page.
 
-use std::io::{self, Write as _};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -10,6 +9,7 @@ use tokio::net::TcpListener;
 use trombe_connectors::EmbeddedStore;
 
 use crate::cli::TopologyArgs;
+use crate::console::print;
 use crate::feed::{self, open_store, store_file};
 use crate::interrupt::interrupt;
 use crate::pipeline::{Pipeline, assemble};
@@ -50,5 +50,5 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
 fn print_plan(settings: Settings) -> anyhow::Result<()> {
     let store = EmbeddedStore::open_in_memory()?;
     let topology = assemble(&store, settings.topology, &FeedOver::new(), &Health::new())?;
-    writeln!(io::stdout(), "{}", topology.plan()?).context("cannot write to standard output")
+    print(&format!("{}\n", topology.plan()?))
 }

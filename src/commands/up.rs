@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use btc_producers::{FeedOptions, Progress, Run, Speed};
+use btc_producers::{FeedKind, FeedOptions, Progress, Run, Speed};
 use chrono::Utc;
 use tokio::net::TcpListener;
 use trombe_connectors::Log;
 
+use crate::advance::Advance;
 use crate::cli::RunArgs;
+use crate::console::tell;
 use crate::feed::{self, open_store, store_file};
 use crate::interrupt::{either, interrupt};
 use crate::pipeline::Pipeline;
@@ -29,10 +31,11 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     let pipeline = Pipeline::start(&store, settings.topology).await?;
 
     let progress = Arc::new(Progress::new());
+    let speed = arguments.speed.map_or(unhurried(kind), Speed::Factor);
     let options = FeedOptions {
         feed,
         prices_csv: arguments.prices,
-        speed: Speed::Factor(arguments.speed.unwrap_or(1.0)),
+        speed,
         run: Run::Up { now: Utc::now() },
         config: settings.producers,
     };
@@ -47,16 +50,16 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     let mut page = settings.page;
     page.feed_label = format!("{kind} data");
     let address = listener.local_addr()?;
-    eprintln!(
+    tell(format_args!(
         "Bitcoin dashboard ({kind} data) on http://{address} - store {} - Ctrl-C ends it",
         file.display()
-    );
+    ));
     let (page_over, page_ended) = tokio::sync::oneshot::channel::<()>();
     let until = either(interrupt.clone(), async { page_ended.await.unwrap_or(()) });
     let serving = tokio::spawn(btc_dashboard_web::serve(
         listener,
         Arc::new(store),
-        pipeline.status_source(Some(progress)),
+        pipeline.status_source(Some(Advance::new(progress, pipeline.observer()))),
         page,
         until,
     ));
@@ -77,9 +80,17 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     pipeline.shutdown();
     serving.await??;
     let produced = produced?;
-    eprintln!(
+    tell(format_args!(
         "Ended; {} messages were taken and all of them are stored.",
         produced.messages
-    );
+    ));
     Ok(())
+}
+
+/// The pace if none is asked for. Files hold the past, maybe years of it: they are read at once.
+fn unhurried(kind: FeedKind) -> Speed {
+    match kind {
+        FeedKind::Sample | FeedKind::Live => Speed::Factor(1.0),
+        FeedKind::Recording | FeedKind::Blocks => Speed::Max,
+    }
 }

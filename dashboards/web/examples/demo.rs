@@ -20,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let status = match scene.as_str() {
         "empty" => fake::scenes::starting(),
         "reading" => Status {
-            history_expected_count: None,
+            history_share: None,
             ..fake::scenes::starting()
         },
         "broken" => fake::scenes::broken(),

@@ -2,13 +2,14 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 
 /// Where the page listens, how it names its feed, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PageOptions {
     /// The address that the caller binds. Loopback unless somebody decides otherwise: the page has no login.
+    #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// What the data is, shown wherever data is shown, e.g. `sample data`.
     #[serde(skip)]
@@ -62,6 +63,13 @@ impl Default for PageOptions {
             documents_max: 20_000,
         }
     }
+}
+
+/// Names the value and what is allowed, neither of which the standard error does.
+fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse()
+        .map_err(|_| D::Error::custom(format!("{text:?} is no address and port such as 127.0.0.1:8080")))
 }
 
 /// A limit that nothing could work with.

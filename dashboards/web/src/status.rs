@@ -16,10 +16,10 @@ pub struct Status {
     pub topology: Option<serde_json::Value>,
     /// What the producers say of themselves: an object of names and plain values.
     pub producer: Option<serde_json::Value>,
-    /// Whether the feed's history is read and the feed has gone over to the present.
+    /// Whether the feed's history is computed and the feed has gone over to the present.
     pub history_done: bool,
-    /// How many messages of the history have been read.
-    pub history_read_count: u64,
-    /// How many there are, where the feed knows it.
-    pub history_expected_count: Option<u64>,
+    /// How many messages of the history are computed.
+    pub history_count: u64,
+    /// How much of the history that is, from 0 to 1, where its end is known.
+    pub history_share: Option<f64>,
 }

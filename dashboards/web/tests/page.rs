@@ -74,7 +74,7 @@ async fn the_first_second_says_what_happens() {
     let (_, body) = served.get("/").await;
     for part in [
         "Reading the history",
-        "18\u{202f}240 of 61\u{202f}300",
+        "18\u{202f}240 messages, 29.8\u{202f}%",
         "No price in this range yet",
     ] {
         assert!(body.contains(part), "{part}");

@@ -22,9 +22,7 @@ pub(super) fn index_away(why: &str) -> Markup {
 
 /// The first seconds: what happens, how far it is, and that nothing needs to be done.
 fn history(status: &Status) -> Markup {
-    let read = status.history_read_count;
-    let expected = status.history_expected_count.filter(|expected| *expected > 0);
-    let share = expected.map(|expected| format::share(read.min(expected), expected));
+    let share = status.history_share.map(|share| share.clamp(0.0, 1.0));
     html! {
         section.notice.starting aria-labelledby="starting-title" {
             div {
@@ -38,9 +36,8 @@ fn history(status: &Status) -> Markup {
                 progress max="1000" value=[share.map(|share| format!("{:.0}", share * 1000.0))]
                     aria-label="History read" {}
                 p.figures {
-                    (format::count(read))
-                    @if let Some(expected) = expected { " of " (format::count(expected)) }
-                    " messages"
+                    (format::count(status.history_count)) " messages"
+                    @if let Some(share) = share { ", " (format::percent(share)) }
                 }
             }
         }

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 pub(crate) fn starting() -> Status {
     Status {
         ready: true,
-        history_read_count: 18_240,
-        history_expected_count: Some(61_300),
+        history_count: 18_240,
+        history_share: Some(0.2976),
         topology: Some(topology()),
         ..Status::default()
     }
