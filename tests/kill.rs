@@ -5,14 +5,10 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use crate::support::{Bench, INDICES, expect_success};
+use crate::support::{Bench, INDICES, SHORT_SAMPLE, expect_success};
 
 /// How often the replay is killed before it may finish.
 const KILLS: u32 = 8;
-const FEED: (&str, &str) = (
-    "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
-    "0.1",
-);
 
 fn exports(bench: &Bench) -> Vec<String> {
     INDICES.iter().map(|index| bench.export(index)).collect()
@@ -22,7 +18,7 @@ fn exports(bench: &Bench) -> Vec<String> {
 fn killed_replays_end_in_the_undisturbed_result() {
     let undisturbed = Bench::new();
     let started = Instant::now();
-    undisturbed.replay(&["sample"], &[FEED]);
+    undisturbed.replay(&["sample"], &SHORT_SAMPLE);
     let whole = started.elapsed();
 
     let bench = Bench::new();
@@ -32,7 +28,7 @@ fn killed_replays_end_in_the_undisturbed_result() {
     for kill in 1..=KILLS {
         let mut child = bench
             .command(arguments)
-            .env(FEED.0, FEED.1)
+            .envs(SHORT_SAMPLE)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
@@ -44,7 +40,7 @@ fn killed_replays_end_in_the_undisturbed_result() {
         }
         child.wait().unwrap();
     }
-    expect_success(&bench.command(arguments).env(FEED.0, FEED.1).output().unwrap());
+    expect_success(&bench.command(arguments).envs(SHORT_SAMPLE).output().unwrap());
     assert!(
         killed >= KILLS / 2,
         "only {killed} of {KILLS} kills came before the end: choose earlier moments"

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::{Bench, INDICES, shared_data};
+use crate::support::{Bench, INDICES, SHORT_SAMPLE, shared_data};
 
 fn facts(data: &Path) -> Vec<Value> {
     serde_json::from_slice(&std::fs::read(data.join("blocks/facts.json")).unwrap()).unwrap()
@@ -28,13 +28,84 @@ fn pool(fact: &Value) -> &str {
         .unwrap_or("unknown")
 }
 
-/// One hour as the facts give it.
+/// One hour, as the facts or as the documents give it.
 #[derive(Debug, Default, PartialEq)]
 struct Hour {
     volume_sat: u64,
     tx_count: u64,
     max_tx_sat: u64,
     max_tx_hash: Option<String>,
+}
+
+/// What a miner earned in a period.
+#[derive(Debug, Default, PartialEq)]
+struct Earned {
+    blocks: u64,
+    reward_sat: u64,
+}
+
+fn hours_of_facts(facts: &[Value]) -> BTreeMap<String, Hour> {
+    let mut hours: BTreeMap<String, Hour> = BTreeMap::new();
+    for fact in facts {
+        let time = fact["time_utc"].as_str().unwrap();
+        let hour = hours.entry(format!("{}:00:00Z", &time[..13])).or_default();
+        hour.volume_sat += fact["outputs_non_coinbase_sat"].as_u64().unwrap();
+        hour.tx_count += fact["n_tx"].as_u64().unwrap() - 1;
+        let largest = fact["largest_tx_sat"].as_u64().unwrap_or_default();
+        if largest > hour.max_tx_sat {
+            hour.max_tx_sat = largest;
+            hour.max_tx_hash = fact["largest_tx"].as_str().map(str::to_owned);
+        }
+    }
+    hours.retain(|_, hour| hour.tx_count > 0);
+    hours
+}
+
+fn hours_of_documents(bench: &Bench) -> BTreeMap<String, Hour> {
+    let hour = |source: &Value| Hour {
+        volume_sat: source["volume_sat"].as_u64().unwrap(),
+        tx_count: source["tx_count"].as_u64().unwrap(),
+        max_tx_sat: source["max_tx_sat"].as_u64().unwrap(),
+        max_tx_hash: source["max_tx_hash"].as_str().map(str::to_owned),
+    };
+    by_id(bench, "btc-volume", hour)
+}
+
+fn miners_of_facts(facts: &[Value]) -> BTreeMap<String, Earned> {
+    let mut miners: BTreeMap<String, Earned> = BTreeMap::new();
+    for fact in facts {
+        let time = fact["time_utc"].as_str().unwrap();
+        let slug: String = pool(fact)
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .map(|c| c.to_ascii_lowercase())
+            .collect();
+        for id in [
+            format!("day:{}:{slug}", &time[..10]),
+            format!("month:{}:{slug}", &time[..7]),
+        ] {
+            let earned = miners.entry(id).or_default();
+            earned.blocks += 1;
+            earned.reward_sat += fact["coinbase_total_sat"].as_u64().unwrap();
+        }
+    }
+    miners
+}
+
+fn miners_of_documents(bench: &Bench) -> BTreeMap<String, Earned> {
+    let earned = |source: &Value| Earned {
+        blocks: source["blocks"].as_u64().unwrap(),
+        reward_sat: source["reward_sat"].as_u64().unwrap(),
+    };
+    by_id(bench, "btc-miner", earned)
+}
+
+fn by_id<T>(bench: &Bench, index: &str, understand: impl Fn(&Value) -> T) -> BTreeMap<String, T> {
+    let entry = |document: Value| {
+        let id = document["_id"].as_str().unwrap().to_owned();
+        (id, understand(&document["_source"]))
+    };
+    bench.documents(index).into_iter().map(entry).collect()
 }
 
 #[test]
@@ -46,93 +117,26 @@ fn real_blocks_give_exactly_the_facts() {
     let bench = Bench::new();
     bench.replay(&["blocks", data.join("blocks/mainnet").to_str().unwrap()], &[]);
 
-    let blocks: BTreeMap<String, Value> = bench
-        .documents("btc-raw-blocks")
-        .into_iter()
-        .map(|document| {
-            (
-                document["_source"]["hash"].as_str().unwrap().to_owned(),
-                document["_source"].clone(),
-            )
-        })
-        .collect();
+    let blocks = bench.documents("btc-raw-blocks");
     assert_eq!(blocks.len(), facts.len());
-    let mut hours: BTreeMap<String, Hour> = BTreeMap::new();
-    let mut miners: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     for fact in &facts {
-        let block = &blocks[fact["hash"].as_str().unwrap()];
-        assert_eq!(
-            block["outputs_sat"], fact["outputs_non_coinbase_sat"],
-            "outputs of {fact}"
-        );
-        assert_eq!(
-            block["largest_tx"], fact["largest_tx"],
-            "largest transaction of {fact}"
-        );
-        assert_eq!(
-            block["largest_tx_sat"], fact["largest_tx_sat"],
-            "largest transaction of {fact}"
-        );
-        assert_eq!(
-            block["reward_sat"], fact["coinbase_total_sat"],
-            "coinbase of {fact}"
-        );
-        assert_eq!(block["miner"], pool(fact), "pool of {fact}");
-
-        let time = fact["time_utc"].as_str().unwrap();
-        let hour = hours.entry(format!("{}:00:00Z", &time[..13])).or_default();
-        hour.volume_sat += fact["outputs_non_coinbase_sat"].as_u64().unwrap();
-        hour.tx_count += fact["n_tx"].as_u64().unwrap() - 1;
-        if let Some(largest) = fact["largest_tx_sat"]
-            .as_u64()
-            .filter(|sat| *sat > hour.max_tx_sat)
-        {
-            hour.max_tx_sat = largest;
-            hour.max_tx_hash = fact["largest_tx"].as_str().map(str::to_owned);
-        }
-        let slug: String = pool(fact)
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
-        for id in [
-            format!("day:{}:{slug}", &time[..10]),
-            format!("month:{}:{slug}", &time[..7]),
+        let block = blocks
+            .iter()
+            .find(|block| block["_source"]["hash"] == fact["hash"]);
+        let block = &block.unwrap_or_else(|| panic!("no document for {fact}"))["_source"];
+        for (field, expected) in [
+            ("outputs_sat", &fact["outputs_non_coinbase_sat"]),
+            ("largest_tx", &fact["largest_tx"]),
+            ("largest_tx_sat", &fact["largest_tx_sat"]),
+            ("reward_sat", &fact["coinbase_total_sat"]),
         ] {
-            let (count, reward_sat) = miners.entry(id).or_default();
-            *count += 1;
-            *reward_sat += fact["coinbase_total_sat"].as_u64().unwrap();
+            assert_eq!(&block[field], expected, "{field} of {fact}");
         }
+        assert_eq!(block["miner"], pool(fact), "pool of {fact}");
     }
-    hours.retain(|_, hour| hour.tx_count > 0);
-    let volumes: BTreeMap<String, Hour> = bench
-        .documents("btc-volume")
-        .into_iter()
-        .map(|document| {
-            let source = &document["_source"];
-            let hour = Hour {
-                volume_sat: source["volume_sat"].as_u64().unwrap(),
-                tx_count: source["tx_count"].as_u64().unwrap(),
-                max_tx_sat: source["max_tx_sat"].as_u64().unwrap(),
-                max_tx_hash: source["max_tx_hash"].as_str().map(str::to_owned),
-            };
-            (document["_id"].as_str().unwrap().to_owned(), hour)
-        })
-        .collect();
-    assert_eq!(volumes, hours);
-    let earned: BTreeMap<String, (u64, u64)> = bench
-        .documents("btc-miner")
-        .into_iter()
-        .map(|document| {
-            let source = &document["_source"];
-            let totals = (
-                source["blocks"].as_u64().unwrap(),
-                source["reward_sat"].as_u64().unwrap(),
-            );
-            (document["_id"].as_str().unwrap().to_owned(), totals)
-        })
-        .collect();
-    assert_eq!(earned, miners);
+    let (hours, miners) = (hours_of_facts(&facts), miners_of_facts(&facts));
+    assert_eq!(hours_of_documents(&bench), hours);
+    assert_eq!(miners_of_documents(&bench), miners);
     assert_eq!(bench.export("btc-dead-letter"), "");
     eprintln!(
         "{} blocks, {} hours, {} miner documents equal the facts",
@@ -142,17 +146,11 @@ fn real_blocks_give_exactly_the_facts() {
     );
 }
 
-/// The blocks of some files as a recording would hold them, one message a line.
-fn recording_of_sample() -> (Bench, String) {
+/// The sample as a recording would hold them, one message a line.
+fn recording_of_sample() -> String {
     let bench = Bench::new();
-    bench.replay(
-        &["sample"],
-        &[(
-            "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
-            "0.05",
-        )],
-    );
-    let mut lines = String::new();
+    bench.replay(&["sample"], &SHORT_SAMPLE);
+    let mut lines = Vec::new();
     for (index, topic) in [
         ("btc-raw-bpi", "p3-btc-bpi"),
         ("btc-raw-blocks", "p3-btc-blocks"),
@@ -166,10 +164,10 @@ fn recording_of_sample() -> (Bench, String) {
                 "topic": topic, "key": source["key"], "source": source["source"],
                 "received_ms": received.timestamp_millis(), "value": source["message"],
             });
-            lines.push_str(&format!("{line}\n"));
+            lines.push(line.to_string());
         }
     }
-    (bench, lines)
+    lines.join("\n") + "\n"
 }
 
 /// A deterministic shuffle: the order of the hashes of the lines.
@@ -186,7 +184,7 @@ fn shuffled<'a>(lines: impl Iterator<Item = &'a str>, salt: u64) -> String {
 
 #[test]
 fn order_repetition_and_parallelism_change_no_byte() {
-    let (_, lines) = recording_of_sample();
+    let lines = recording_of_sample();
     let mut expected: Option<Vec<String>> = None;
     for (tasks, text) in [
         ("1", lines.clone()),

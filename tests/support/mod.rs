@@ -76,6 +76,16 @@ impl Bench {
     }
 }
 
+/// A sample that reaches over midnight and holds a few thousand messages: enough hours, miners and batches to tell
+/// results apart, and a quarter of what a test would otherwise wait for.
+pub(crate) const SHORT_SAMPLE: [(&str, &str); 2] = [
+    ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__HISTORY_HOURS", "30"),
+    (
+        "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
+        "0.03",
+    ),
+];
+
 /// The indices whose documents must not depend on order, repetition, parallelism or crashes.
 pub(crate) const INDICES: [&str; 6] = [
     "btc-value",
