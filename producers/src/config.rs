@@ -112,9 +112,9 @@ impl Default for OutboxConfig {
     fn default() -> Self {
         Self {
             messages_max: 65_536,
-            bytes_max: 128 << 20,
+            bytes_max: 32 << 20,
             batch_messages_max: 8_192,
-            batch_bytes_max: 8 << 20,
+            batch_bytes_max: 4 << 20,
             linger_ms: 5,
             retry_ms_max: 5_000,
             drain_ms_max: 10_000,

@@ -119,7 +119,11 @@ pub(crate) async fn take(
     };
     tokio::select! {
         taken = async { tokio::try_join!(prices, chain) } => taken.map(drop),
-        () = drained => Ok(()),
+        // At least one message was in a hand that could not let go of it.
+        () = drained => Err(ProduceError::Undelivered {
+            undelivered: progress.undelivered() + 1,
+            drain_ms_max: config.outbox.drain_ms_max,
+        }),
         // The writer says why when it is joined.
         () = outbox.closed() => Ok(()),
     }

@@ -16,7 +16,7 @@ use super::holder::Socket;
 use crate::config::ChainProvider;
 use crate::message::{Event, FeedKind, Topic};
 use crate::outbox::Closed;
-use crate::shutdown::{Shutdown, or_shutdown};
+use crate::shutdown::Shutdown;
 
 /// How long a provider may take to hear that the connection ends.
 const CLOSE_MAX: Duration = Duration::from_millis(500);
@@ -75,20 +75,22 @@ impl<'a> Session<'a> {
             "live".clone_into(&mut seen.state);
             seen.healthy = true;
         });
-        if let Some(ended) = or_shutdown(shutdown, self.listen()).await {
-            return ended;
+        let ended = self.listen(shutdown).await;
+        if matches!(ended, Ended::Stopped) {
+            // A polite end; the provider need not answer, and may be gone.
+            timeout(CLOSE_MAX, self.socket.close(None)).await.ok();
         }
-        // A polite end; the provider need not answer, and may be gone.
-        timeout(CLOSE_MAX, self.socket.close(None)).await.ok();
-        Ended::Stopped
+        ended
     }
 
-    async fn listen(&mut self) -> Ended {
+    /// Reads until the end. The shutdown is heeded between two messages, so that none is dropped half-way.
+    async fn listen(&mut self, shutdown: &Shutdown) -> Ended {
         loop {
             let silent_at = Instant::now() + self.silence_max;
             let taken = loop {
                 tokio::select! {
                     message = self.socket.next() => break message,
+                    () = shutdown.clone() => return Ended::Stopped,
                     _ = self.ping.tick() => {
                         if let Err(ended) = self.say(dialect::ping(self.link.source.provider)).await {
                             return ended;
