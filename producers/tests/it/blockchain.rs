@@ -9,7 +9,7 @@ use crate::server::{Answer, HttpServer, Step, WebSocketServer};
 use crate::support::{Daemon, quick, shared};
 
 /// A transaction in blockchain.info's shape, with as little as the key needs.
-fn utx(number: u64) -> String {
+pub(crate) fn utx(number: u64) -> String {
     format!(r#"{{"op":"utx","x":{{"hash":"{number:064x}","time":1732816289,"out":[{{"value":5}}]}}}}"#)
 }
 
@@ -20,11 +20,15 @@ fn mempool_block(height: u32) -> String {
     )
 }
 
-fn texts(texts: impl IntoIterator<Item = String>) -> impl Iterator<Item = Step> {
+pub(crate) fn texts(texts: impl IntoIterator<Item = String>) -> impl Iterator<Item = Step> {
     texts.into_iter().map(Step::Text)
 }
 
-fn config(provider: ChainProvider, socket: &WebSocketServer, rest: &HttpServer) -> ProducersConfig {
+pub(crate) fn config(
+    provider: ChainProvider,
+    socket: &WebSocketServer,
+    rest: &HttpServer,
+) -> ProducersConfig {
     let mut config = quick();
     config.blockchain.sources = vec![ChainSource {
         websocket_url: Some(socket.url.clone()),
@@ -35,14 +39,14 @@ fn config(provider: ChainProvider, socket: &WebSocketServer, rest: &HttpServer) 
     config
 }
 
-fn start(log: Arc<MemoryLog>, config: ProducersConfig) -> Daemon {
+pub(crate) fn start(log: Arc<MemoryLog>, config: ProducersConfig) -> Daemon {
     Daemon::start(log, |log, progress, shutdown| {
         blockchain(log, config, progress, shutdown)
     })
 }
 
 /// An HTTP interface that knows nothing.
-async fn no_rest() -> HttpServer {
+pub(crate) async fn no_rest() -> HttpServer {
     HttpServer::start(|_, _| Answer::Status(404, None)).await
 }
 
@@ -334,81 +338,4 @@ async fn pings_keep_a_quiet_connection_alive() {
     let summary = daemon.stop().await.unwrap();
     assert_eq!((summary.reconnects, summary.messages), (0, 0));
     assert_eq!(socket.heard()[0][1], r#"{"action":"ping"}"#);
-}
-
-#[tokio::test]
-async fn while_the_log_is_away_nothing_is_lost_reordered_or_counted_wrongly() {
-    const MESSAGES: u64 = 3_000;
-    let script = texts((0..MESSAGES).map(utx)).collect();
-    let (socket, rest) = (WebSocketServer::start(2, vec![script]).await, no_rest().await);
-    let mut config = config(ChainProvider::BlockchainInfo, &socket, &rest);
-    config.outbox.messages_max = 50;
-    config.outbox.batch_messages_max = 20;
-    let log = Arc::new(MemoryLog::default());
-    log.go_away(true);
-    let daemon = start(Arc::clone(&log), config);
-    daemon
-        .until("the buffer is full", |summary| {
-            summary.held_back > 0 && summary.log_retries >= 3
-        })
-        .await;
-    let taken = daemon.progress.summary().taken;
-    assert!(taken <= 50 + 20 + 1, "the reading stops: {taken}");
-    log.go_away(false);
-    log.until("a part is stored", |stored| stored.len() >= 500).await;
-    log.go_away(true);
-    let retries = daemon.progress.summary().log_retries;
-    daemon
-        .until("it is missed again", |summary| summary.log_retries >= retries + 3)
-        .await;
-    log.go_away(false);
-    log.until("all is stored", |stored| stored.len() as u64 >= MESSAGES)
-        .await;
-    let summary = daemon.stop().await.unwrap();
-    let keys: Vec<String> = log
-        .stored()
-        .iter()
-        .map(|stored| stored.key().to_owned())
-        .collect();
-    assert_eq!(
-        keys,
-        (0..MESSAGES)
-            .map(|number| format!("{number:064x}"))
-            .collect::<Vec<_>>()
-    );
-    assert_eq!(
-        (summary.taken, summary.messages, summary.reconnects),
-        (MESSAGES, MESSAGES, 0)
-    );
-}
-
-#[tokio::test]
-async fn a_lost_answer_of_the_log_repeats_and_a_giant_becomes_a_dead_letter() {
-    let mut messages: Vec<String> = (0..40).map(utx).collect();
-    messages[17] = messages[17].replacen('{', &format!("{{{}", " ".repeat(200_000)), 1);
-    let (socket, rest) = (
-        WebSocketServer::start(2, vec![texts(messages).collect()]).await,
-        no_rest().await,
-    );
-    let log = Arc::new(MemoryLog::default());
-    log.refuse_above(100_000);
-    log.forget_every(2);
-    let daemon = start(
-        Arc::clone(&log),
-        config(ChainProvider::BlockchainInfo, &socket, &rest),
-    );
-    daemon
-        .until("all is stored", |summary| summary.messages >= 40)
-        .await;
-    let summary = daemon.stop().await.unwrap();
-    assert_eq!((summary.transactions, summary.dead_letters), (39, 1));
-    let mut keys: Vec<String> = log
-        .living()
-        .iter()
-        .map(|stored| stored.key().to_owned())
-        .collect();
-    keys.sort();
-    keys.dedup();
-    assert_eq!(keys.len(), 39, "each is there, some twice");
-    assert_eq!(log.dead()[0]["raw_bytes"], 200_000 + utx(17).len());
 }

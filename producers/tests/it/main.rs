@@ -7,6 +7,7 @@
 mod blockchain;
 mod bpi;
 mod feeds;
+mod log_away;
 mod memory_log;
 mod recording;
 mod sample;
