@@ -131,7 +131,8 @@ impl<R: Read> BlkReader<R> {
                 self.block(offset, length).map(Some)
             }
             _ => {
-                self.window.take(FRAME_BYTES);
+                // The next record may begin where the length should stand.
+                self.window.take(MAGIC.len());
                 self.window.skip_to(&MAGIC);
                 let (length_min, length_max) = (BLOCK_BYTES_MIN, self.block_bytes_max);
                 Err(BlkError::Length {

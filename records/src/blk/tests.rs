@@ -199,6 +199,17 @@ fn truncated_files() {
     );
 }
 
+/// A record may be cut anywhere, also within its magic or its length.
+#[test]
+fn a_record_cut_short_costs_only_itself() {
+    for kept in 0..record(1).len() {
+        let file = [record(1), record(2)[..kept].to_vec(), record(3), record(4)].concat();
+        let blocks = BlkReader::new(&file[..], None).flatten();
+        let survivors: Vec<u8> = blocks.map(|block| block.bytes[40]).collect();
+        assert_eq!(survivors, [1, 3, 4], "{kept} bytes are left of the second");
+    }
+}
+
 #[test]
 fn a_magic_inside_a_block_is_left_alone() {
     let mut tricky = record(1);
