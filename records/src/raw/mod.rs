@@ -1,7 +1,7 @@
 //! Transactions and blocks as the network serialises them.
 //!
 //! Decoding and addresses are the [`bitcoin`] crate's; the rules that make a block believable without its
-//! ancestors are checked here: proof of work, merkle root, witness commitment, coinbase, weight.
+//! ancestors are checked here: proof of work, merkle root, witness commitment, coinbase, amounts.
 
 mod block;
 mod fault;

@@ -58,7 +58,12 @@ pub(super) fn witness_commitment(
     let commitment = scripts
         .filter_map(|script| script.strip_prefix(&COMMITMENT_PREFIX))
         .find_map(<[u8]>::first_chunk);
-    let reserved = coinbase.input.first().and_then(|input| input.witness.last());
+    let witness = coinbase.input.first().map(|input| input.witness.to_vec());
+    let reserved = match witness.as_deref() {
+        None | Some([]) => None,
+        Some([reserved]) if reserved.len() == 32 => Some(reserved),
+        _ => return Err(BlockFault::WitnessCommitment),
+    };
     match (commitment, reserved) {
         (None, None) if !any_witness => Ok(()),
         (Some(_), None) if !any_witness && height.is_none_or(|height| height < SEGWIT_HEIGHT) => Ok(()),
@@ -78,21 +83,18 @@ pub(super) fn witness_commitment(
 /// The height at the start of a coinbase script ([BIP
 /// 34](https://github.com/bitcoin/bips/blob/master/bip-0034.mediawiki)), which blocks state from version 2
 /// on.
+///
+/// It takes three bytes: version 2 came when the chain was longer than two could tell, and four will not be
+/// needed before 2106, when the header's time ends. A push of another length is something else, such as the
+/// target's four bytes that miners used to put there.
 pub(super) fn stated_height(version: i32, script: &[u8]) -> Option<u32> {
-    let (&length, rest) = script.split_first()?;
-    if version < 2 || !(1..=4).contains(&length) {
-        return None;
+    match *script {
+        // The highest bit is the sign.
+        [3, low, middle, high @ ..=0x7f, ..] if version >= 2 => {
+            Some(u32::from_le_bytes([low, middle, high, 0]))
+        }
+        _ => None,
     }
-    let bytes = rest.get(..usize::from(length))?;
-    if bytes.last()? & 0x80 != 0 {
-        return None; // negative
-    }
-    Some(
-        bytes
-            .iter()
-            .rev()
-            .fold(0, |height, &byte| height << 8 | u32::from(byte)),
-    )
 }
 
 fn hash_pair(left: &[u8], right: &[u8]) -> [u8; 32] {
@@ -115,7 +117,10 @@ mod tests {
         for (version, script, height) in [
             (2, "03fc7903062f", Some(227_836)),
             (0x2000_0000, "03eb8f0b2cfa", Some(757_739)),
-            (2, "0401000001", Some(0x0100_0001)),
+            (2, "0401000001", None),
+            (2, "04ffff001d0104", None),
+            (2, "03ffff7f", Some(0x7f_ffff)),
+            (2, "03000080", None),
             (1, "03fc7903062f", None),
             (2, "", None),
             (2, "03fc79", None),
@@ -179,6 +184,7 @@ mod tests {
         check(coinbase(&[reserved], &[wrong, right]), true, after, &Ok(())); // the last one counts
         check(coinbase(&[reserved], &[right, wrong]), true, after, &refused);
         check(coinbase(&[[9; 32]], &[right]), true, after, &refused);
+        check(coinbase(&[[9; 32], reserved], &[right]), true, after, &refused);
         check(coinbase(&[], &[right]), true, after, &refused);
         check(coinbase(&[], &[right]), false, after, &refused);
         check(coinbase(&[], &[wrong]), false, before, &Ok(()));
