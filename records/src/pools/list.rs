@@ -7,7 +7,7 @@ use memchr::memmem::Finder;
 
 use super::builtin;
 use super::mempool_v2;
-use super::miner::{MatchedBy, Miner, slug};
+use super::miner::{self, MatchedBy, Miner, slug};
 use crate::error::ParseError;
 use crate::json;
 use crate::limits::Limits;
@@ -134,6 +134,7 @@ impl PoolList {
 
     /// The miner of a block with this coinbase script and these payout addresses.
     pub fn attribute<A: AsRef<str>>(&self, coinbase_script: &[u8], payout_addresses: &[A]) -> Miner {
+        let coinbase_script = miner::within_consensus(coinbase_script);
         let known = payout_addresses.iter().filter_map(|address| {
             let address = address.as_ref();
             self.0.pool_by_address.get(address).map(|&pool| (pool, address))

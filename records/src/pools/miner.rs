@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limits::Limits;
+
 /// Who mined a block, as far as anybody can tell.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Miner {
@@ -56,6 +58,7 @@ impl Miner {
 
     /// The same miner with the tag of this coinbase script.
     pub(crate) fn tagged(mut self, coinbase_script: &[u8]) -> Self {
+        let coinbase_script = within_consensus(coinbase_script);
         let printable = |&byte: &u8| {
             if matches!(byte, b' '..=b'~') {
                 char::from(byte)
@@ -66,6 +69,11 @@ impl Miner {
         self.tag = (!coinbase_script.is_empty()).then(|| coinbase_script.iter().map(printable).collect());
         self
     }
+}
+
+/// The script without what is too much for one: a message may hold megabytes, which every tag would be sought in.
+pub(super) fn within_consensus(coinbase_script: &[u8]) -> &[u8] {
+    &coinbase_script[..coinbase_script.len().min(Limits::COINBASE_SCRIPT_BYTES_MAX)]
 }
 
 /// `name` in lower case without anything but a-z and 0-9, or `unknown` if nothing is left.
@@ -103,5 +111,6 @@ mod tests {
             "..~/F2Pool/ ."
         );
         assert_eq!(Miner::unknown().tagged(b"").tag, None);
+        assert_eq!(Miner::unknown().tagged(&[b'x'; 101]).tag.unwrap().len(), 100);
     }
 }

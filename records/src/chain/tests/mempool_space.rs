@@ -78,6 +78,9 @@ fn miners() {
         r#"{"pool":null,"coinbaseAddress":"1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY"}"#,
         r#"{"coinbaseAddresses":["1x","1KFHE7w8BhaENAswwryaoccDb6qcT6DbYY"]}"#,
         r#"{"pool":{"name":"CloverPool"},"coinbaseRaw":"2f746573742f"}"#,
+        r#"{"pool":{"name":"F2Pool"},"coinbaseRaw":"2f736c7573682f"}"#,
+        r#"{"pool":{"name":"F2Pool"},"coinbaseRaw":"2f746573742f"}"#,
+        r#"{"pool":{"name":""}}"#,
         r#"{"pool":{"name":7}}"#,
         r#"{"coinbaseRaw":"0"}"#,
         r#"{"reward":-1}"#,
@@ -103,6 +106,12 @@ fn miners() {
           [0007 F2Pool height 890440 prev 6]
         {"pool":{"name":"CloverPool"},"coinbaseRaw":"2f746573742f"}
           [0007 BTC.com height 890440 prev 6]
+        {"pool":{"name":"F2Pool"},"coinbaseRaw":"2f736c7573682f"}
+          [0007 Braiins Pool height 890440 prev 6]
+        {"pool":{"name":"F2Pool"},"coinbaseRaw":"2f746573742f"}
+          [0007 F2Pool height 890440 prev 6]
+        {"pool":{"name":""}}
+          [0007 unknown height 890440 prev 6]
         {"pool":{"name":7}}
           [0007 unknown height 890440 prev 6]
         {"coinbaseRaw":"0"}
