@@ -25,7 +25,7 @@ use crate::record::ChainMessage;
 pub(crate) struct Context<'a> {
     /// Stands in for a time that the provider does not tell, in Unix milliseconds.
     pub(crate) received_ms: i64,
-    /// Names the miner where the provider does not.
+    /// Names the miner; where it cannot, the provider may.
     pub(crate) pools: &'a PoolList,
 }
 
@@ -42,7 +42,8 @@ const PARSERS: [(&str, Parser); 5] = [
 /// Reads a chain message with the default [`Limits`].
 ///
 /// `source` is the message's header: which provider's parser understands `value`. `received_ms` stands in for
-/// a transaction's time where the provider tells none. `pools` names the miner where the provider does not.
+/// a transaction's time where the provider tells none. `pools` names the miner; the provider does where the list
+/// cannot, or where the message does not hold the coinbase.
 pub fn parse_chain(
     source: &str,
     value: &[u8],
@@ -62,7 +63,10 @@ pub fn parse_chain_with(
 ) -> Result<ChainMessage, ParseError> {
     let Some((_, parser)) = PARSERS.iter().find(|(name, _)| *name == source) else {
         let known = PARSERS.map(|(name, _)| name).join(", ");
-        return Err(ParseError::message(Why::UnknownSource(source.to_owned(), known)));
+        return Err(ParseError::message(Why::UnknownSource(
+            json::shorten(source),
+            known,
+        )));
     };
     let text = json::text(value, limits.chain_bytes_max, limits.json_depth_max)?;
     parser(text, Context { received_ms, pools })

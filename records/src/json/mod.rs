@@ -20,6 +20,8 @@ const TIME_S_MIN: i64 = 1_231_006_505;
 const TIME_S_MAX: i64 = u32::MAX as i64;
 /// Quoted text in an error, in bytes.
 const QUOTE_BYTES_MAX: usize = 80;
+/// The library's reason in an error, in bytes. It quotes the culprit whole, then says what is allowed.
+const REASON_BYTES_MAX: usize = 400;
 
 /// The message as text, if it keeps the limits.
 pub(crate) fn text(value: &[u8], bytes_max: usize, depth_max: usize) -> Result<&str, ParseError> {
@@ -146,11 +148,20 @@ fn locate<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> P
     )
 }
 
-/// The library's text without its "at line .. column ..".
+/// The library's text without its "at line .. column ..", and of a long one the beginning and the end.
 fn reason(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let end = text.rfind(" at line ").unwrap_or(text.len());
-    text[..end].to_owned()
+    let text = &text[..end];
+    if text.len() <= REASON_BYTES_MAX {
+        return text.to_owned();
+    }
+    let half = REASON_BYTES_MAX / 2;
+    let (start, end) = (
+        text.floor_char_boundary(half),
+        text.ceil_char_boundary(text.len() - half),
+    );
+    format!("{} ... {}", &text[..start], &text[end..])
 }
 
 /// The byte offset of a line and a column, both counted from one.

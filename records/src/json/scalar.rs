@@ -48,7 +48,7 @@ macro_rules! nothing {
     };
 }
 
-/// A text that a record can do without: anything but a string counts as missing. Of an object the
+/// A text that a record can do without: anything but a string, and an empty one, counts as missing. Of an object the
 /// `description` is taken, which is how blockchain.info names a pool.
 #[derive(Debug, Default)]
 pub(crate) struct MaybeText<'a>(pub(crate) Option<Cow<'a, str>>);
@@ -62,10 +62,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for MaybeText<'a> {
                 f.write_str("a string or nothing")
             }
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(MaybeText(Some(Cow::Borrowed(text))))
+                Ok(MaybeText((!text.is_empty()).then_some(Cow::Borrowed(text))))
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(MaybeText(Some(Cow::Owned(text.to_owned()))))
+                Ok(MaybeText((!text.is_empty()).then(|| Cow::Owned(text.to_owned()))))
             }
             fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
                 Ok(MaybeText(None))

@@ -58,7 +58,10 @@ pub fn parse_price_with(
 ) -> Result<PriceRecord, ParseError> {
     let Some((_, parser)) = PARSERS.iter().find(|(name, _)| *name == source) else {
         let known = PARSERS.map(|(name, _)| name).join(", ");
-        return Err(ParseError::message(Why::UnknownSource(source.to_owned(), known)));
+        return Err(ParseError::message(Why::UnknownSource(
+            json::shorten(source),
+            known,
+        )));
     };
     let text = json::text(value, limits.price_bytes_max, limits.json_depth_max)?;
     let Observation { eur, at } = parser(text)?;

@@ -8,10 +8,10 @@ const SOURCE: &str = "blockchain-info";
 
 #[test]
 fn transactions() {
-    let payer =
-        r#"[{"prev_out":{"addr":"1Payer","value":9}},{"prev_out":{"addr":"3Other"}},{"prev_out":null},{}]"#;
+    let payer = r#"[{"prev_out":{"addr":"1Payer","value":9}},{"prev_out":{"addr":"3Other"}},{"prev_out":{"addr":""}},{"prev_out":null},{}]"#;
     let cases = [
         r#"[{"addr":"1Payee","value":5},{"value":3,"addr":"1Payer"}]"#,
+        r#"[{"value":8,"addr":""}]"#,
         r#"[{"value":0,"script":"6a"},{"addr":null,"value":2},{"addr":"3Other","value":1}]"#,
         r#"[{"addr":"1Pay\u0065r","value":"7"},{"addr":17,"value":1},{"addr":["x"],"value":2},{"addr":{},"value":4}]"#,
         r#"[{"addr":"1Payee","value":2100000000000000}]"#,
@@ -26,6 +26,8 @@ fn transactions() {
         &expect![[r#"
         [{"addr":"1Payee","value":5},{"value":3,"addr":"1Payer"}]
           00ab 2015-08-20T16:06:03Z outputs 8 adjusted 5
+        [{"value":8,"addr":""}]
+          00ab 2015-08-20T16:06:03Z outputs 8 adjusted 8
         [{"value":0,"script":"6a"},{"addr":null,"value":2},{"addr":"3Other","value":1}]
           00ab 2015-08-20T16:06:03Z outputs 3 adjusted 2
         [{"addr":"1Pay\u0065r","value":"7"},{"addr":17,"value":1},{"addr":["x"],"value":2},{"addr":{},"value":4}]

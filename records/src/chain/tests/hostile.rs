@@ -101,6 +101,49 @@ fn depth_and_length() {
         .assert_eq(&error.to_string());
 }
 
+/// An error goes into logs and dead letters; it must not bring the message along.
+#[test]
+fn errors_stay_short() {
+    let long = "x".repeat(1_000_000);
+    let pools = PoolList::builtin();
+    for (source, value) in [
+        (long.as_str(), "{}".to_owned()),
+        (
+            "blockchain-info",
+            utx("[]", &format!(r#"[{{"value":"{long}"}}]"#)),
+        ),
+        ("mempool-space", format!(r#"{{"blocks":"{long}"}}"#)),
+        (
+            "mempool-space",
+            format!(r#"{{"block":{{"{long}":1,"timestamp":"{long}"}}}}"#),
+        ),
+    ] {
+        let error = parse_chain(source, value.as_bytes(), 0, &pools)
+            .unwrap_err()
+            .to_string();
+        assert!(error.len() < 1000, "{} bytes", error.len());
+        assert!(
+            error.contains("expected") || error.contains("set the header"),
+            "{error}"
+        );
+    }
+}
+
+/// A coinbase script has at most 100 bytes; every tag would be sought in all of these.
+#[test]
+fn a_coinbase_script_beyond_consensus_is_not_searched() {
+    let script = format!("{}{}", "00".repeat(1_000_000), "2f4632506f6f6c2f");
+    let block = mempool_block(7, &format!(r#","extras":{{"coinbaseRaw":"{script}"}}"#));
+    let pools = PoolList::builtin();
+    match parse_chain("mempool-space", block.as_bytes(), 0, &pools).unwrap() {
+        ChainMessage::Blocks(blocks) => {
+            assert!(blocks[0].miner.is_unknown());
+            assert_eq!(blocks[0].miner.tag.as_ref().map(String::len), Some(100));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Valid messages for the mutations below.
 fn seeds() -> [(&'static str, String); 4] {
     let payer = r#"[{"prev_out":{"addr":"1Payer","value":9},"script":"00"}]"#;
