@@ -8,7 +8,7 @@ use crate::clock::Nanos;
 use crate::component::bolt::StreamId;
 use crate::failure::Failure;
 use crate::flow::flight::{Lot, Root, UNTRACKED};
-use crate::router::Port;
+use crate::route::Port;
 use crate::tuple::Anchors;
 
 /// The outputs of a task.

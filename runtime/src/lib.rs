@@ -82,7 +82,7 @@ mod key;
 mod metrics;
 mod retry;
 mod rng;
-mod router;
+mod route;
 mod state;
 mod task;
 pub mod testing;

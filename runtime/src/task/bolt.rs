@@ -17,7 +17,7 @@ use crate::flow::flight::{Lot, Root};
 use crate::flow::fragment::{Batch, Fragment};
 use crate::flow::inbox::Inbox;
 use crate::metrics::site::Site;
-use crate::router::Sink;
+use crate::route::Sink;
 
 /// A bolt with its outputs: works through fragments, wherever they come from.
 pub(crate) struct BoltCore<B: Bolt> {

@@ -25,7 +25,7 @@ use crate::grouping::GroupingKind;
 use crate::metrics::books::Books;
 use crate::metrics::site::Site;
 use crate::rng::Rng;
-use crate::router::{Port, QueueSink, Router, Sink};
+use crate::route::{Port, QueueSink, Router, Sink};
 use crate::task::Task;
 use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
 use crate::task::deferred::DeferredTask;

@@ -17,7 +17,7 @@ use crate::error::{PlanError, StartError};
 use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
 use crate::grouping::Grouping;
-use crate::router::{Convert, ConvertSink, Router, Sink};
+use crate::route::{Convert, ConvertSink, Router, Sink};
 
 /// The input of a component about to be made. One of the last methods below makes it.
 #[must_use = "an input without a component is a forgotten edge"]
