@@ -1,13 +1,13 @@
 //! The Bitcoin topology: spouts, bolts and wiring.
 //!
 //! ```text
-//! bpi ──────────► parse-prices ──────┬─► price-hours ─► volume ─► index
-//!                                    └────────────┐       ▲
-//! transactions ─► parse-transactions ─► transactions ─────┘
-//! blocks ───────► parse-blocks ──────────────► miners ─────────► index
-//! dead-letters ─► read-dead-letters ───────────────────────────► index
-//! parse-* ─► documents (values, raw messages) ─────────────────► index
-//! parse-* ─► dead ─► dead-letter (to the log)
+//! transactions ─► parse-transactions ─► count-transactions ─► volume ─► index
+//! bpi ──────────► parse-prices ───────┬─► price-hours ─────────┘
+//!                                     └──────────────────┐
+//! blocks ───────► parse-blocks ─────────────────────► miners ─────────► index
+//! dead-letters ─► read-dead-letters ──────────────────────────────────► index
+//!                 parse-*: values and raw messages ───────────────────► index
+//!                 parse-*: what was not understood ───────────────────► dead-letter, to the log
 //! ```
 //!
 //! # Decisions

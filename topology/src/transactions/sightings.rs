@@ -46,7 +46,7 @@ pub(crate) struct Sightings {
     hasher: DefaultHashBuilder,
     known: HashTable<Known>,
     /// Every bucket there is; `None`: only in the store.
-    buckets: BTreeMap<Place, Option<Bucket>>,
+    buckets: BTreeMap<Place, Option<Box<Bucket>>>,
     loaded_count: usize,
     touched: BTreeSet<Place>,
     flush_count: u64,
@@ -116,7 +116,7 @@ impl Sightings {
         }
         self.touched.insert(place);
         for hour in elsewhere {
-            if let (true, Some(Some(bucket))) = (is_new, self.buckets.get_mut(&(group, hour))) {
+            if let (true, Some(bucket)) = (is_new, self.bucket_mut((group, hour))) {
                 bucket.partial = None;
             }
             self.touched.insert((group, hour));
@@ -133,22 +133,21 @@ impl Sightings {
             .map(|&place| self.partial(place))
             .collect::<Result<_, _>>()?;
         let expires_ms = self.retention.expires_ms();
-        let changes: Vec<_> = self
-            .loaded()
-            .flat_map(|(place, bucket)| {
-                bucket.unwritten_rows().map(move |(number, row)| StateChange {
-                    namespace: NAMESPACE.to_owned(),
-                    key: key(place, number),
-                    value: Some(row),
-                    expires_ms,
-                })
-            })
-            .collect();
+        let mut changes = Vec::new();
+        for &place in &touched {
+            let rows = self.bucket(place).into_iter().flat_map(Bucket::unwritten_rows);
+            changes.extend(rows.map(|(number, row)| StateChange {
+                namespace: NAMESPACE.to_owned(),
+                key: key(place, number),
+                value: Some(row),
+                expires_ms,
+            }));
+        }
         if !changes.is_empty() {
             self.store.apply(&changes)?;
         }
-        for place in &touched {
-            if let Some(Some(bucket)) = self.buckets.get_mut(place) {
+        for &place in &touched {
+            if let Some(bucket) = self.bucket_mut(place) {
                 bucket.written();
             }
         }
@@ -159,39 +158,35 @@ impl Sightings {
         Ok(partials)
     }
 
-    /// The buckets that are in memory and may have changed.
-    fn loaded(&self) -> impl Iterator<Item = (Place, &Bucket)> {
-        self.touched
-            .iter()
-            .filter_map(|place| Some((*place, self.buckets.get(place)?.as_ref()?)))
+    /// A bucket, if it is in memory.
+    fn bucket(&self, place: Place) -> Option<&Bucket> {
+        self.buckets.get(&place)?.as_deref()
+    }
+
+    fn bucket_mut(&mut self, place: Place) -> Option<&mut Bucket> {
+        self.buckets.get_mut(&place)?.as_deref_mut()
     }
 
     /// What a bucket adds up to, counted again if need be.
     fn partial(&mut self, place: Place) -> Result<Partial, StateError> {
         self.load(place)?;
-        let (group, hour) = place;
-        let mut earlier_hours = BTreeSet::new();
-        match self.buckets.get(&place) {
-            Some(Some(Bucket {
-                partial: Some(partial),
-                ..
-            })) => return Ok(partial.clone()),
-            Some(Some(bucket)) => earlier_hours.extend(bucket.entries().iter().flat_map(|entry| {
-                self.hours_known(self.hasher.hash_one(entry.txid))
-                    .filter(|&earlier| earlier < hour)
-            })),
-            _ => {}
+        if let Some(partial) = self.bucket(place).and_then(|bucket| bucket.partial.as_ref()) {
+            return Ok(partial.clone());
         }
-        for &earlier in &earlier_hours {
+        let (group, hour) = place;
+        let entries = self.bucket(place).map_or(&[][..], Bucket::entries).iter();
+        let hours = entries.flat_map(|entry| self.hours_known(self.hasher.hash_one(entry.txid)));
+        let earlier_hours: BTreeSet<Hour> = hours.filter(|&earlier| earlier < hour).collect();
+        for earlier in earlier_hours {
             self.load((group, earlier))?;
         }
         let mut partial = Partial::empty(group, hour);
-        if let Some(Some(bucket)) = self.buckets.get(&place) {
+        if let Some(bucket) = self.bucket(place) {
             for entry in bucket.entries() {
                 self.count(place, bucket, entry, &mut partial);
             }
         }
-        if let Some(Some(bucket)) = self.buckets.get_mut(&place) {
+        if let Some(bucket) = self.bucket_mut(place) {
             bucket.partial = Some(partial.clone());
         }
         Ok(partial)
@@ -205,7 +200,7 @@ impl Sightings {
         }
         let earlier_buckets = self.hours_known(hash).filter(|&earlier| earlier < hour);
         let earlier: usize = earlier_buckets
-            .filter_map(|earlier| self.buckets.get(&(group, earlier))?.as_ref())
+            .filter_map(|earlier| self.bucket((group, earlier)))
             .map(|bucket| bucket.sightings(hash, &entry.txid).count())
             .sum();
         partial.version += (bucket.sightings(hash, &entry.txid).count() + earlier) as u64;
@@ -245,12 +240,12 @@ impl Sightings {
                     }
                 })?;
                 self.loaded_count += bucket.entries().len();
-                self.buckets.insert(place, Some(bucket));
+                self.buckets.insert(place, Some(Box::new(bucket)));
             }
             None => {
                 let partial = Some(Partial::empty(place.0, place.1));
                 self.buckets
-                    .insert(place, Some(Bucket::new(partial, self.flush_count)));
+                    .insert(place, Some(Box::new(Bucket::new(partial, self.flush_count))));
             }
         }
         Ok(())
