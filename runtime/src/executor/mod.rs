@@ -208,7 +208,9 @@ impl Running {
             drop(worker.join());
         }
         if let Some(tokio) = self.tokio.take() {
-            tokio.shutdown_timeout(TOKIO_SHUTDOWN);
+            // A caller inside a task of another runtime may not wait for one to end; a thread of our own may.
+            let waiter = std::thread::spawn(move || tokio.shutdown_timeout(TOKIO_SHUTDOWN));
+            drop(waiter.join());
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use trombe::{Bolt, Config, Emitter, Failure, Next, Spout, SpoutEmitter, Topology};
+use trombe::{AsyncSink, Bolt, Config, Emitter, Failure, Next, Spout, SpoutEmitter, Topology};
 
 use super::common::{Log, Seen, assert_balanced, tight};
 
@@ -149,4 +149,24 @@ fn order_is_kept_between_threads() {
     );
     assert_eq!(running.wait().acked, 300);
     assert!(seen.len() == 15_000 && seen.all().is_sorted());
+}
+
+#[test]
+fn a_topology_may_be_ended_from_within_an_asynchronous_task() {
+    struct Void;
+    impl AsyncSink for Void {
+        type In = u64;
+        async fn write(&self, batch: Vec<u64>) -> Vec<Result<(), Failure>> {
+            batch.iter().map(|_| Ok(())).collect()
+        }
+    }
+    let log = Log::of(100);
+    let topology = Topology::new("t");
+    topology
+        .spout("numbers", log.spout())
+        .shuffle()
+        .sink("void", || Void);
+    let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let summary = tokio.block_on(async { topology.start(tight()).unwrap().shutdown(Duration::from_mins(1)) });
+    assert!(summary.is_complete(), "{summary}");
 }
