@@ -27,8 +27,6 @@ pub struct ProducersConfig {
     pub backoff: BackoffConfig,
     /// The buffer between the feeds and the log.
     pub outbox: OutboxConfig,
-    /// The topics, where a producer has to create them.
-    pub topics: TopicsConfig,
     /// The sample feed.
     pub sample: SampleConfig,
     /// The recorder of the live feeds.
@@ -118,25 +116,6 @@ impl Default for OutboxConfig {
             linger_ms: 5,
             retry_ms_max: 5_000,
             drain_ms_max: 10_000,
-        }
-    }
-}
-
-/// How the topics are laid out when they are created.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TopicsConfig {
-    /// Partitions of each topic.
-    pub partitions: u32,
-    /// How long a message is kept, in hours; 0 keeps it for ever.
-    pub retention_hours: u32,
-}
-
-impl Default for TopicsConfig {
-    fn default() -> Self {
-        Self {
-            partitions: 9,
-            retention_hours: 0,
         }
     }
 }
@@ -252,8 +231,6 @@ impl ProducersConfig {
         within("outbox.linger_ms", outbox.linger_ms, 0..=60_000)?;
         within("outbox.retry_ms_max", outbox.retry_ms_max, 1..=600_000)?;
         within("outbox.drain_ms_max", outbox.drain_ms_max, 0..=600_000)?;
-
-        within("topics.partitions", self.topics.partitions, 1..=10_000)?;
 
         let sample = &self.sample;
         within(

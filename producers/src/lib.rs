@@ -10,6 +10,8 @@
 //! a better parser can be run over the old log; a producer looks into a message only for its key, and into a
 //! price to tell a frozen or absurd one. The cost is a second parse of a few fields.
 //!
+//! The topics must exist: whoever reads the log decides how it is laid out and how long it is kept.
+//!
 //! A feed that is not live is a pure function of its input: the sample of its seed and the minute, a recording
 //! and raw blocks of their files. A second run appends equal messages under equal keys.
 //!
@@ -37,7 +39,7 @@ mod tls;
 
 pub use config::{
     BackoffConfig, BlockchainConfig, BpiConfig, ChainProvider, ChainSource, ConfigError, HttpConfig,
-    OutboxConfig, PriceProvider, PriceSource, ProducersConfig, RecordConfig, SampleConfig, TopicsConfig,
+    OutboxConfig, PriceProvider, PriceSource, ProducersConfig, RecordConfig, SampleConfig,
 };
 pub use error::ProduceError;
 pub use feed::{Feed, FeedOptions, Run, Speed, feed};

@@ -12,10 +12,10 @@ use futures_util::future::{BoxFuture, try_join_all};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout_at};
-use trombe_connectors::{Log, LogError, Message, TopicOptions};
+use trombe_connectors::{Log, LogError, Message};
 
 use crate::backoff::Backoff;
-use crate::config::{OutboxConfig, ProducersConfig, TopicsConfig};
+use crate::config::{OutboxConfig, ProducersConfig};
 use crate::error::ProduceError;
 use crate::message::{Event, FeedKind, Topic};
 use crate::progress::Progress;
@@ -61,7 +61,6 @@ impl Outbox {
         let writing = Writing {
             log,
             parcels: receiver,
-            topics: config.topics.clone(),
             config: outbox,
             feed,
             progress: Arc::clone(&progress),
@@ -159,7 +158,6 @@ impl Writer {
 struct Writing {
     log: Arc<dyn Log>,
     parcels: mpsc::Receiver<Parcel>,
-    topics: TopicsConfig,
     config: OutboxConfig,
     feed: FeedKind,
     progress: Arc<Progress>,
@@ -199,7 +197,6 @@ impl Batch {
 
 impl Writing {
     async fn run(mut self) -> Result<(), LogError> {
-        self.create_topics().await?;
         while let Some(first) = self.parcels.recv().await {
             let batch = self.gather(first).await;
             self.store(batch.events).await?;
@@ -293,24 +290,5 @@ impl Writing {
             }
             _ => Err(error),
         }
-    }
-
-    async fn create_topics(&self) -> Result<(), LogError> {
-        let hours = self.topics.retention_hours;
-        let options = TopicOptions {
-            partitions: self.topics.partitions,
-            retention_ms: (hours > 0).then(|| i64::from(hours) * 3_600_000),
-        };
-        for topic in Topic::ALL {
-            let mut backoff = Backoff::between(FIRST_RETRY_MS, self.config.retry_ms_max);
-            while let Err(error) = self.log.create_topic(topic.name(), &options).await {
-                if !error.is_transient() {
-                    return Err(error);
-                }
-                self.progress.log_retried();
-                tokio::time::sleep(backoff.next()).await;
-            }
-        }
-        Ok(())
     }
 }

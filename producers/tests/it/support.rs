@@ -96,10 +96,15 @@ pub(crate) async fn until(progress: &Progress, what: &str, condition: impl Fn(&S
     assert!(is_met, "never came true: {what}; {:#?}", progress.summary());
 }
 
-/// The recorded data beside the project; `None` where it is not there.
+/// The recorded data beside the project (or at `TROMBE_DATA`); `None`, and a loud word, where they are not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
-        .join(path);
+    let folder = std::env::var_os("TROMBE_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
+        PathBuf::from,
+    );
+    let path = folder.join(path);
+    if !path.exists() {
+        eprintln!("skipped: no recorded data at {} (set TROMBE_DATA)", path.display());
+    }
     path.exists().then_some(path)
 }
