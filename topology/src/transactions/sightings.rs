@@ -92,7 +92,10 @@ impl Sightings {
         self.load(place)?;
         let hasher = &self.hasher;
         let Some(Some(bucket)) = self.buckets.get_mut(&place) else {
-            return Ok(());
+            return Err(StateError::new(
+                NAMESPACE,
+                "a bucket vanished after it was loaded",
+            ));
         };
         let (mut is_known_here, mut is_new) = (false, true);
         for other in bucket.sightings(hash, &txid) {
