@@ -44,9 +44,9 @@ pub struct ComponentSnapshot {
     pub pending: u64,
     /// Tuples worked on.
     pub executed: u64,
-    /// The median time of working on one tuple, as the mean of its batch.
+    /// The median time of working on one tuple; below some microseconds, the mean of its batch.
     pub execute_us_p50: u64,
-    /// The time within which 99 of 100 tuples were worked on, each as the mean of its batch.
+    /// The time within which 99 of 100 tuples were worked on.
     pub execute_us_p99: u64,
     /// Of a spout: the median time from emit to ack.
     pub complete_us_p50: Option<u64>,

@@ -24,7 +24,12 @@ pub(crate) struct BoltCore<B: Bolt> {
     life: Life<B>,
     out: Emitter<B::Out>,
     site: Arc<Site>,
+    /// Tuples take so long that each can be timed by itself at no cost to speak of.
+    is_slow: bool,
 }
+
+/// A tuple that takes longer than this on average is timed by itself: reading the clock costs a fiftieth of it at most.
+const SLOW: Nanos = 2_000;
 
 /// How far a run came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +45,24 @@ enum Ran {
 /// What becomes of the tuples of one run.
 struct Run<'a, T> {
     fragment: &'a mut Fragment<T>,
+    /// When the tuples began that are not yet counted as executed.
     started: Nanos,
     /// Where in the fragment this run began.
     first: usize,
+    /// How many tuples of this run are counted as executed.
+    timed: usize,
     failed: usize,
 }
 
 impl<T> Run<'_, T> {
+    /// Counts the tuple under the cursor as executed.
+    fn lap(&mut self, site: &Site) {
+        let now = site.clock.now();
+        site.executed(1, now.saturating_sub(self.started));
+        self.started = now;
+        self.timed += 1;
+    }
+
     /// Fails the tuple under the cursor.
     #[cold]
     fn fail(&mut self, site: &Site, failure: &Failure) {
@@ -82,10 +98,12 @@ impl<B: Bolt> BoltCore<B> {
         site: Arc<Site>,
         limits: &Config,
     ) -> Result<Self, Failure> {
+        let life = Life::new(make, B::prepare, context, limits)?;
         Ok(Self {
-            life: Life::new(make, B::prepare, context, limits)?,
+            life,
             out,
             site,
+            is_slow: false,
         })
     }
 
@@ -94,6 +112,7 @@ impl<B: Bolt> BoltCore<B> {
         let mut run = Run {
             started,
             first: fragment.done,
+            timed: 0,
             failed: 0,
             fragment,
         };
@@ -118,7 +137,7 @@ impl<B: Bolt> BoltCore<B> {
         if let Some(failure) = lost.or(sent.as_ref().err().cloned()) {
             run.fail_all(&self.site, &failure);
         }
-        self.book(&run, now);
+        self.book(&run, started, now);
         if sent == Ok(false) && ran == Ran::Done {
             Ran::Blocked
         } else {
@@ -133,7 +152,12 @@ impl<B: Bolt> BoltCore<B> {
         rest: &mut std::vec::Drain<'_, B::In>,
         run: &mut Run<'_, B::In>,
     ) -> Result<bool, Failure> {
-        let Self { life, out, site } = self;
+        let Self {
+            life,
+            out,
+            site,
+            is_slow,
+        } = self;
         let Some(bolt) = life.get() else { return Ok(true) };
         let ran = catch_unwind(AssertUnwindSafe(|| {
             for item in rest.by_ref() {
@@ -142,6 +166,9 @@ impl<B: Bolt> BoltCore<B> {
                 let executed = bolt.execute(item, out);
                 if let Some(failure) = executed.err().or(out.take_misuse()) {
                     run.fail(site, &failure);
+                }
+                if *is_slow {
+                    run.lap(site);
                 }
                 if out.is_full() && !out.flush(site.clock.now())? {
                     return Ok(false);
@@ -158,11 +185,12 @@ impl<B: Bolt> BoltCore<B> {
     }
 
     /// One addition a run for each counter, however many tuples there were.
-    fn book(&mut self, run: &Run<'_, B::In>, now: Nanos) {
+    fn book(&mut self, run: &Run<'_, B::In>, begun: Nanos, now: Nanos) {
         let executed = run.fragment.done - run.first;
         let (edge, site) = (run.fragment.edge, &self.site);
         site.emitted(self.out.take_emitted());
-        site.executed(executed, now.saturating_sub(run.started));
+        site.executed(executed - run.timed, now.saturating_sub(run.started));
+        self.is_slow = now.saturating_sub(begun) > SLOW * executed as Nanos;
         site.acked(edge, executed - run.failed);
         if run.failed > 0 {
             site.failed(edge, run.failed);
@@ -170,7 +198,7 @@ impl<B: Bolt> BoltCore<B> {
     }
 
     fn tick(&mut self, now: Nanos) {
-        let Self { life, out, site } = self;
+        let Self { life, out, site, .. } = self;
         out.begin(Lot::untracked());
         let failure = life.attempt(site, |bolt| bolt.tick(out));
         let unsent = out.end(now).err();

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
-use trombe::{Bolt, Config, Emitter, Failure, FailureKind, Topology};
+use trombe::testing::Driver;
+use trombe::{Bolt, Clock, Config, Emitter, Failure, FailureKind, Topology};
 
 use super::common::{Log, SEEDS, Seen, run, tight};
 
@@ -251,4 +253,32 @@ fn an_emission_to_an_undeclared_stream_fails_its_tuple() {
         log.exhausted()[&1].reason,
         "stream `secret` is not declared; name it in `declare`"
     );
+}
+
+#[test]
+fn a_slow_tuple_is_timed_by_itself() {
+    let clock: Arc<OnceLock<Clock>> = Arc::default();
+    let log = Log::of(12);
+    let topology = Topology::new("t");
+    let (hand, unlucky) = (Arc::clone(&clock), once(|n| n == 10));
+    let slow = move |n: u64, out: &mut Emitter<u64>| {
+        hand.get().unwrap().advance(Duration::from_millis(1));
+        unlucky(n, out)
+    };
+    topology
+        .spout("numbers", log.spout())
+        .shuffle()
+        .closure("slow", slow)
+        .end();
+    let mut driver = Driver::new(&topology, tight(), 0).unwrap();
+    clock.set(driver.clock().clone()).unwrap();
+    driver.run();
+    let snapshot = driver.snapshot();
+    assert_eq!(
+        snapshot.failures[0].executed_us, 1000,
+        "and not what its whole batch took"
+    );
+    let component = snapshot.component("slow").unwrap();
+    assert_eq!(component.executed, 13);
+    assert!((1000..1200).contains(&component.execute_us_p99), "{component:?}");
 }
