@@ -61,6 +61,13 @@ pub(crate) struct Miner {
     pub(crate) priced_share: f64,
 }
 
+impl Miner {
+    /// The reward in EUR; `None` if no part of it had a price.
+    pub(crate) fn priced_eur(&self) -> Option<Decimal> {
+        (self.reward_sat == 0 || !self.reward_eur.is_zero()).then_some(self.reward_eur)
+    }
+}
+
 /// Understands a document; one that is not of this shape is left out rather than taking the page down.
 pub(crate) fn understand<T: DeserializeOwned>(document: &StoredDocument) -> Option<T> {
     serde_json::from_str(&document.source)

@@ -1,6 +1,6 @@
 //! Numbers and times as people read them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::{Decimal, RoundingStrategy};
 
 /// Separates thousands; it neither breaks a line nor looks like a decimal point to anybody.
@@ -152,6 +152,11 @@ pub(crate) fn minute(at: DateTime<Utc>) -> String {
 /// `19 Oct 2024, 14:05`, where the year is not obvious.
 pub(crate) fn minute_of_year(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y, %H:%M").to_string()
+}
+
+/// `19 Oct 2024`
+pub(crate) fn day(day: NaiveDate) -> String {
+    day.format("%-d %b %Y").to_string()
 }
 
 /// `19 Oct 2024, 14:05:09 UTC`

@@ -22,6 +22,8 @@ pub(crate) struct Market {
     pub(crate) until: DateTime<Utc>,
     /// The newest price of all.
     pub(crate) latest: Option<Value>,
+    /// The newest hour of all.
+    pub(crate) latest_hour: Option<DateTime<Utc>>,
     /// Oldest first.
     pub(crate) prices: Vec<Value>,
     /// Oldest first.
@@ -95,6 +97,11 @@ impl Bar {
         }
     }
 
+    /// The volume in EUR; `None` if no part of it had a price.
+    pub(crate) fn priced_eur(&self) -> Option<Decimal> {
+        (self.volume_sat == 0 || !self.volume_eur.is_zero()).then_some(self.volume_eur)
+    }
+
     /// The change-adjusted volume in EUR, at the hours' own average price.
     pub(crate) fn adjusted_eur(&self) -> Decimal {
         let (volume, adjusted) = (Decimal::from(self.volume_sat), Decimal::from(self.adjusted_sat));
@@ -117,6 +124,15 @@ impl Market {
             format::minute_of_year(at)
         } else {
             format::minute(at)
+        }
+    }
+
+    /// Where a bar begins: by its hour, or in a range of whole days by its day.
+    pub(crate) fn bar_time(&self, start: DateTime<Utc>) -> String {
+        if self.bar_hours() % 24 == 0 {
+            format::day(start.date_naive())
+        } else {
+            self.time(start)
         }
     }
 

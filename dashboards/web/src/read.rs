@@ -76,6 +76,7 @@ impl Reader<'_> {
             from,
             until,
             latest: price,
+            latest_hour: hour.map(|hour| hour.at),
             prices: self.prices(from, until).await?,
             hours: self.hours(from, until).await?,
             ..Market::default()

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::{
     fake::{
         Documents,
-        market::fill,
+        market::{fill, put_price},
         scenes::{running, starting},
     },
     http::{options, serve_page},
@@ -81,6 +81,34 @@ async fn the_first_second_says_what_happens() {
     }
     let (head, _) = served.get("/ready").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    served.stop().await;
+}
+
+/// Blocks of years ago beside younger prices: an empty range leads to where the data are, and no price is not zero.
+#[tokio::test]
+async fn what_lies_outside_the_range_is_pointed_to() {
+    let index = Arc::new(Documents::default());
+    put_price(&index, "2024-10-31T23:00:00Z".parse().unwrap());
+    let hour = "2022-10-08T19:00:00Z";
+    index.put("btc-volume", hour, &json!({
+        "@timestamp": hour, "volume_sat": 4_472_338_095_u64, "volume_eur_exact": "0", "adjusted_volume_sat": 2_515_991_177_u64,
+        "max_tx_sat": 1_768_488_529, "max_tx_eur_exact": null, "max_tx_hash": "76ac", "tx_count": 80, "priced_share": 0.0
+    }));
+    let served = serve_page(&index, running(), options()).await;
+    let (_, body) = served.get("/").await;
+    for part in [
+        "No transaction in this range.",
+        "The newest one is of 8 Oct 2022. <a href=\"/?range=all\"",
+        "none in this range",
+    ] {
+        assert!(body.contains(part), "{part}");
+    }
+    let (_, body) = served.get("/?range=all").await;
+    assert!(body.contains("44.72") && body.contains("no price"), "{body}");
+    assert!(
+        !body.contains("No transaction in this range") && !body.contains("0.00<"),
+        "{body}"
+    );
     served.stop().await;
 }
 

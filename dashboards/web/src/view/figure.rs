@@ -1,8 +1,14 @@
 //! A chart together with its table, which is also what the readout reads.
 
+use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use rust_decimal::Decimal;
 
-use crate::chart::Chart;
+use crate::{
+    chart::Chart,
+    format,
+    query::{Span, View},
+};
 
 /// One row of a chart's table: what each column shows, in the order of the chart's points.
 pub(super) type Row = Vec<Markup>;
@@ -51,7 +57,37 @@ pub(super) fn table(id: &str, chart: &Chart, columns: &[&str], rows: &[Row], cla
     }
 }
 
-/// In place of a chart that has nothing to show yet.
+/// An amount of money, or that it is not known: zero would be a lie.
+pub(super) fn euro(amount: Option<Decimal>) -> Markup {
+    html! {
+        @match amount {
+            Some(eur) => span title=(format::eur(eur)) { (format::eur_round(eur)) },
+            None => span.faint { "no price" },
+        }
+    }
+}
+
+/// In place of a chart whose range is empty. What lies elsewhere is pointed to: a feed of blocks may hold years.
+pub(super) fn nothing_in_range(what: &str, why: &str, view: View, latest: Option<DateTime<Utc>>) -> Markup {
+    let all = View {
+        span: Span::All,
+        ..view
+    };
+    html! {
+        @match latest {
+            None => (nothing(&format!("No {what} in this range yet."), why)),
+            Some(latest) => div.nothing {
+                p { strong { "No " (what) " in this range." } }
+                p {
+                    "The newest one is of " (format::day(latest.date_naive())) ". "
+                    a href={ "/" (all.query()) } data-choice={ "range=" (Span::All.key()) } { "Show all time" }
+                }
+            },
+        }
+    }
+}
+
+/// In place of something that is not there.
 pub(super) fn nothing(what: &str, why: &str) -> Markup {
     html! { div.nothing { p { strong { (what) } } p { (why) } } }
 }

@@ -71,6 +71,15 @@ fn tiles(market: &Market) -> Markup {
     let total = market.total();
     let span = market.view.span.label();
     let known = |text: String| (!market.hours.is_empty()).then_some(text);
+    let absent = if market.latest_hour.is_some() {
+        "none in this range"
+    } else {
+        "not read yet"
+    };
+    let volume_eur = total.priced_eur().map_or_else(
+        || "no price".to_owned(),
+        |eur| format!("€\u{202f}{}", format::short(eur)),
+    );
     let hour = market
         .largest()
         .map(|hour| market.time(hour.at))
@@ -81,19 +90,22 @@ fn tiles(market: &Market) -> Markup {
                 name: &format!("Volume, {span}"),
                 value: known(format::short(format::bitcoin(total.volume_sat))),
                 unit: "BTC",
-                note: format!("€\u{202f}{}", format::short(total.volume_eur)),
+                note: volume_eur,
+                absent,
             })
             (Tile {
                 name: &format!("Transactions, {span}"),
                 value: known(format::count(total.tx_count)),
                 unit: "",
                 note: format!("{} BTC without change", format::short(format::bitcoin(total.adjusted_sat))),
+                absent,
             })
             (Tile {
                 name: &format!("Largest transaction, {span}"),
                 value: known(format::short(format::bitcoin(total.max_tx_sat))),
                 unit: "BTC",
                 note: format!("in the hour from {hour}"),
+                absent,
             })
             (top_miner(market.day.as_ref()))
         }
@@ -107,7 +119,7 @@ fn top_miner(day: Option<&Ranking>) -> Markup {
             "{} of {} blocks on {}",
             miner.blocks,
             day.blocks(),
-            day.period.first_day().format("%-d %b")
+            format::day(day.period.first_day())
         )
     };
     Tile {
@@ -115,6 +127,7 @@ fn top_miner(day: Option<&Ranking>) -> Markup {
         value: top.map(|(_, miner)| miner.miner.clone()),
         unit: "",
         note: top.map(note).unwrap_or_default(),
+        absent: "no block yet",
     }
     .render()
 }

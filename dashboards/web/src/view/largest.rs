@@ -5,7 +5,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::{
     controls::units,
-    figure::{Row, nothing, stage, table},
+    figure::{Row, euro, nothing_in_range, stage, table},
     volume::{axis, per},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub(super) fn largest(market: &Market) -> Markup {
                 (units(market.view, "largest"))
             }
             @if market.hours.is_empty() {
-                (nothing("No transaction in this range yet.", "The largest one of each hour is listed here with its hash."))
+                (nothing_in_range("transaction", "The largest one of each hour is listed here with its hash.", market.view, market.latest_hour))
             } @else {
                 (drawn(market))
             }
@@ -69,14 +69,9 @@ fn drawn(market: &Market) -> Markup {
 
 fn row(market: &Market, bar: &Bar) -> Row {
     vec![
-        html! { (market.time(bar.start)) },
+        html! { (market.bar_time(bar.start)) },
         html! { span title=(format::btc_exact(bar.max_tx_sat)) { (format::btc_fine(bar.max_tx_sat)) } },
-        html! {
-            @match bar.max_tx_eur {
-                Some(eur) => span title=(format::eur(eur)) { (format::eur_round(eur)) },
-                None => span.faint { "no price" },
-            }
-        },
+        euro(bar.max_tx_eur),
         html! {
             code title=(bar.max_tx_hash) { (format::hash(&bar.max_tx_hash)) }
             button.copy.scripted type="button" aria-label="Copy hash" { "Copy" }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::figure::nothing;
+use super::figure::{euro, nothing};
 use crate::{
     documents::Miner,
     format,
@@ -66,7 +66,7 @@ fn chooser(view: View, kind: &str, chosen: Period, periods: &[Period]) -> Markup
 
 fn called(period: Period) -> String {
     match period {
-        Period::Day(day) => day.format("%-d %b %Y").to_string(),
+        Period::Day(day) => format::day(day),
         Period::Month(day) => day.format("%B %Y").to_string(),
     }
 }
@@ -123,7 +123,7 @@ fn row(miner: &Miner, total_sat: u64, most_sat: u64) -> Markup {
             th scope="row" { span.name title=(miner.miner) { (miner.miner) } }
             td { (format::count(miner.blocks)) }
             td { span title=(format::btc_exact(miner.reward_sat)) { (format::btc_fine(miner.reward_sat)) } }
-            td { span title=(format::eur(miner.reward_eur)) { (format::eur_round(miner.reward_eur)) } }
+            td { (euro(miner.priced_eur())) }
             td.share {
                 svg width="100%" height="6" aria-hidden="true" {
                     rect.track width="100%" height="6" rx="3" {}

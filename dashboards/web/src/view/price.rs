@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use rust_decimal::prelude::ToPrimitive;
 
-use super::figure::{Row, figure, nothing};
+use super::figure::{Row, figure, nothing_in_range};
 use crate::{
     chart::{self, TimeAxis},
     format,
@@ -17,8 +17,8 @@ pub(super) fn price(market: &Market) -> Markup {
         section.card aria-labelledby="price-title" {
             header.title { h2 #price-title { "Price" } p.unit { "EUR per bitcoin" } }
             @if market.prices.is_empty() {
-                (nothing("No price in this range yet.", "The chart is drawn with the first observation. A feed of \
-                    blocks alone has no prices: --prices adds them."))
+                (nothing_in_range("price", "The chart is drawn with the first observation. A feed of blocks alone has no \
+                    prices: --prices adds them.", market.view, market.latest.as_ref().map(|latest| latest.at)))
             } @else {
                 (drawn(market))
             }

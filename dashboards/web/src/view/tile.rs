@@ -8,6 +8,8 @@ pub(super) struct Tile<'a> {
     pub(super) value: Option<String>,
     pub(super) unit: &'a str,
     pub(super) note: String,
+    /// The note as long as the value is not known.
+    pub(super) absent: &'a str,
 }
 
 impl Render for Tile<'_> {
@@ -23,7 +25,7 @@ impl Render for Tile<'_> {
                     dd.more { (self.note) }
                 } @else {
                     dd.value.faint { "\u{2014}" }
-                    dd.more { "not read yet" }
+                    dd.more { (self.absent) }
                 }
             }
         }

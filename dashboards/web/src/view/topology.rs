@@ -70,6 +70,7 @@ fn tile<'a>(name: &'a str, number: u64, note: &str) -> Tile<'a> {
         value: Some(format::count(number)),
         unit: "",
         note: note.to_owned(),
+        absent: "",
     }
 }
 

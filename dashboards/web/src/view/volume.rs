@@ -5,7 +5,7 @@ use rust_decimal::prelude::ToPrimitive;
 
 use super::{
     controls::units,
-    figure::{Row, figure, nothing},
+    figure::{Row, euro, figure, nothing_in_range},
 };
 use crate::{
     chart::{self, BarValue, TimeAxis},
@@ -28,8 +28,8 @@ pub(super) fn volume(market: &Market) -> Markup {
                 (units(market.view, "volume"))
             }
             @if market.hours.is_empty() {
-                (nothing("No transaction in this range yet.", "Each hour appears with its first transaction and grows \
-                    while it lasts."))
+                (nothing_in_range("transaction", "Each hour appears with its first transaction and grows while it lasts.",
+                    market.view, market.latest_hour))
             } @else {
                 (drawn(market))
                 (unpriced(market))
@@ -95,10 +95,10 @@ fn drawn(market: &Market) -> Markup {
 
 fn row(market: &Market, bar: &Bar) -> Row {
     vec![
-        html! { (market.time(bar.start)) },
+        html! { (market.bar_time(bar.start)) },
         html! { (format::btc(bar.volume_sat)) },
         html! { (format::btc(bar.adjusted_sat)) },
-        html! { (format::eur_round(bar.volume_eur)) },
+        euro(bar.priced_eur()),
         html! { (format::count(bar.tx_count)) },
     ]
 }
