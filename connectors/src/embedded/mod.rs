@@ -8,25 +8,33 @@
 //!
 //! `Ok` is given after the commit. Whatever happens to the process then, what it was answered is in the file, and a
 //! batch is there whole or not at all. [`Synchronous`] says which of this holds when the power fails: all of it with
-//! `Full`, the default. `Normal` is about three times as fast for a single caller that waits for each small write, and
-//! no faster for large batches or many callers, since those share the cost of forcing the disk.
+//! `Full`, the default, which forces every transaction to the disk. What that costs is the disk's time for it, shared
+//! by all that is in the transaction: a caller that waits for each small write feels all of it, large batches little.
 //!
 //! # How fast it is
 //!
-//! `examples/rates.rs` on two cores with `Full`; messages, documents and values of about 300 bytes, ids in random order.
-//! The rates are those of a machine with little else to do; the processor's time, which includes making the input,
-//! holds for a busy one too.
+//! `examples/rates.rs` on two cores; messages, documents and values of about 300 bytes, ids in random order. The first
+//! two columns are one run each: `Full` while other processes used the machine little (load 2), `Normal` while they
+//! kept both cores busy (load 5). The third is the range of four runs with `Full` under that load, two for what is
+//! below the polls. The last is the processor's time, which includes making the input and hardly depends on the load
+//! but where every write waits for the disk.
 //!
-//! | a second | one by one | by 100 | by 1,000 | 16 callers, by 1 | 16 callers, by 1,000 | CPU each, by 1,000 |
-//! |---|---|---|---|---|---|---|
-//! | appends | 5,200 | 120,000 | 370,000 | 35,000 | 380,000 | 2.3 us |
-//! | new documents | 5,000 | 60,000 | 60,000 | | 85,000 | 10 us; 16 callers 8 us |
-//! | replaced documents | | | 320,000 | | | 3 us |
-//! | state changes | | | 98,000 | | | 6 us |
-//! | records polled | | | 1,400,000 | | | 0.7 us |
-//!
-//! A poll without news takes 2 us, a state lookup 4 us. One by one, the disk decides: a caller that waits for each write
-//! waits for the disk each time, up to 3 ms where others use it too.
+//! | a second | `Full` | `Normal`, busy machine | `Full`, busy machine and disk | CPU each |
+//! |---|---|---|---|---|
+//! | appends, one by one | 5,000 | 13,000 | 140 to 900 | 30 to 230 us |
+//! | appends by 100 | 140,000 | 180,000 | 23,000 to 36,000 | 4 to 6 us |
+//! | appends by 1,000 | 330,000 | 360,000 | 160,000 to 170,000 | 2.5 us |
+//! | appends, one by one, 16 callers | 21,000 | 58,000 | 2,800 to 4,000 | 13 to 34 us |
+//! | appends by 1,000, 16 callers | 380,000 | 270,000 | 200,000 to 310,000 | 2.2 us |
+//! | records polled, by 1,000 | 1,500,000 | 1,300,000 | 870,000 to 1,000,000 | 0.7 us |
+//! | polls without news | 510,000 | 500,000 | 320,000 to 380,000 | 1.9 us |
+//! | new documents, one by one | 4,900 | 13,000 | 280 to 360 | 60 to 190 us |
+//! | new documents by 100 | 57,000 | 45,000 | 21,000 to 22,000 | 12 to 14 us |
+//! | new documents by 1,000 | 60,000 | 44,000 | 45,000 to 46,000 | 9 to 14 us |
+//! | new documents by 1,000, 16 callers | 96,000 | 75,000 | 62,000 to 63,000 | 7 to 9 us |
+//! | replaced documents by 1,000 | 330,000 | 260,000 | 91,000 to 130,000 | 3 us |
+//! | state changes by 1,000 | 100,000 | 78,000 | 65,000 to 67,000 | 7 to 8 us |
+//! | state lookups | 200,000 | 180,000 | 210,000 | 4 to 5 us |
 //!
 //! # The file
 //!
@@ -209,7 +217,7 @@ impl EmbeddedStore {
         Ok(wait(self.shared.writer.submit(Prune { now_ms }))?)
     }
 
-    /// Reads the whole file and says what is damaged; nothing, if all is well. Takes about a second a gigabyte.
+    /// Reads the whole file and says what is damaged; nothing, if all is well.
     pub fn verify(&self) -> Result<Vec<String>, StateError> {
         let verify = |connection: &Connection| -> rusqlite::Result<Vec<String>> {
             let mut check = connection.prepare("PRAGMA integrity_check")?;
