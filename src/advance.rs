@@ -34,6 +34,7 @@ impl Advance {
             computed,
             share: share(&produced, computed),
             history_done: history.is_some_and(|messages| computed >= messages),
+            mute: mute(&produced),
             produced,
             snapshot,
         }
@@ -51,6 +52,8 @@ pub(crate) struct Standing {
     pub(crate) share: Option<f64>,
     /// Whether the feed's history is computed and only the present is added.
     pub(crate) history_done: bool,
+    /// Why nothing comes, if no source of a live feed answers.
+    pub(crate) mute: Option<String>,
 }
 
 fn computed(snapshot: &Snapshot) -> u64 {
@@ -68,9 +71,50 @@ fn share(produced: &Summary, computed: u64) -> Option<f64> {
     Some(produced.fraction_done? * arrived.min(1.0))
 }
 
+/// One of several sources being away is what the others are there for; all of them is for a person to know.
+fn mute(produced: &Summary) -> Option<String> {
+    let sources = &produced.sources;
+    if sources.values().any(|source| source.healthy) {
+        return None;
+    }
+    let (name, source) = sources.iter().find(|(_, source)| source.last_error.is_some())?;
+    let why = source.last_error.as_deref().unwrap_or_default();
+    Some(format!(
+        "none of the {} sources answers; each is tried again and again. {name}: {why}",
+        sources.len()
+    ))
+}
+
 #[cfg(test)]
 mod tests {
+    use btc_producers::SourceState;
+
     use super::*;
+
+    #[test]
+    fn only_a_feed_without_any_answer_is_mute() {
+        let source = |healthy, error: Option<&str>| SourceState {
+            healthy,
+            last_error: error.map(str::to_owned),
+            ..SourceState::default()
+        };
+        let of = |sources: Vec<(&str, SourceState)>| {
+            let sources = sources.into_iter().map(|(name, state)| (name.to_owned(), state));
+            mute(&Summary {
+                sources: sources.collect(),
+                ..Summary::default()
+            })
+        };
+        let away = || source(false, Some("no connection"));
+        assert_eq!(of(vec![]), None, "a feed without sources");
+        assert_eq!(of(vec![("a", source(false, None))]), None, "nothing tried yet");
+        assert_eq!(of(vec![("a", away()), ("b", source(true, None))]), None);
+        let why = of(vec![("a", away()), ("b", away())]).unwrap();
+        assert!(
+            why.starts_with("none of the 2 sources") && why.ends_with("a: no connection"),
+            "{why}"
+        );
+    }
 
     #[test]
     fn what_is_read_but_not_computed_is_not_done() {

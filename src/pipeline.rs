@@ -87,6 +87,7 @@ impl Pipeline {
                     history_done: standing.history_done,
                     history_count: standing.computed,
                     history_share: standing.share,
+                    why: status.why.or(standing.mute),
                     ..status
                 },
             }

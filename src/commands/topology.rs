@@ -40,7 +40,9 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
     }
     let summary = pipeline.shutdown();
     tracing::info!(
-        ?summary,
+        acked = summary.acked,
+        failed = summary.failed,
+        unfinished = summary.unfinished.iter().map(|spout| spout.tuples).sum::<u64>(),
         "stopped; what is unfinished is in the log and comes again"
     );
     Ok(())

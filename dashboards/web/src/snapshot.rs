@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -137,6 +138,11 @@ fn flatten(value: &Value, name: String, depth: u8, flat: &mut BTreeMap<String, S
             }
         }
         Value::String(text) => drop(flat.insert(name, text.clone())),
+        Value::Number(number) if name.ends_with("_time_ms") => {
+            let time = number.as_i64().and_then(DateTime::from_timestamp_millis);
+            let name = name.trim_end_matches("_ms").to_owned();
+            drop(flat.insert(name, time.map_or_else(String::new, format::second)));
+        }
         Value::Number(number) if number.is_u64() => {
             drop(flat.insert(name, format::count(number.as_u64().unwrap_or_default())));
         }
@@ -168,11 +174,21 @@ mod tests {
 
     #[test]
     fn producers_are_flattened() {
-        let flat = flattened(&json!({"bpi": {"source": "kraken", "polls": 3000, "gap": null}, "x": [true]}));
+        let flat = flattened(
+            &json!({"bpi": {"source": "kraken", "polls": 3000, "gap": null}, "x": [true], "event_time_ms": 0}),
+        );
         let shown: Vec<String> = flat
             .into_iter()
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        assert_eq!(shown, ["bpi.polls=3\u{202f}000", "bpi.source=kraken", "x.0=true"]);
+        assert_eq!(
+            shown,
+            [
+                "bpi.polls=3\u{202f}000",
+                "bpi.source=kraken",
+                "event_time=1 Jan 1970, 00:00:00 UTC",
+                "x.0=true"
+            ]
+        );
     }
 }

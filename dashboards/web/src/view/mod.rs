@@ -9,6 +9,7 @@ mod layout;
 mod miners;
 mod notice;
 mod price;
+mod producers;
 mod shell;
 mod tile;
 mod topology;

@@ -2,11 +2,11 @@
 
 use maud::{Markup, html};
 
-use super::{dag::dag, figure::nothing, tile::Tile};
+use super::{dag::dag, figure::nothing, producers::producers, tile::Tile};
 use crate::{
     Status, format,
     fragment::Fragments,
-    snapshot::{Component, Edge, Failure, Snapshot, flattened},
+    snapshot::{Component, Edge, Failure, Snapshot},
 };
 
 /// Autopsies shown; the API gives all.
@@ -26,10 +26,10 @@ pub(super) fn add(fragments: &mut Fragments, status: &Status) {
         "failures",
         section("failures", "Recent autopsies", &failures(&known.failures)),
     );
-    fragments.add("producer", producer(status.producer.as_ref()));
+    fragments.add("producer", producers(status.producer.as_ref()));
 }
 
-fn section(id: &str, title: &str, content: &Markup) -> Markup {
+pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     html! {
         section.card aria-labelledby={ (id) "-title" } {
             header.title { h2 id={ (id) "-title" } { (title) } }
@@ -190,17 +190,6 @@ fn failure(failure: &Failure) -> Markup {
     }
 }
 
-fn producer(producer: Option<&serde_json::Value>) -> Markup {
-    let values = producer.map(flattened).unwrap_or_default();
-    if values.is_empty() {
-        return Markup::default();
-    }
-    let list = html! {
-        dl.facts { @for (name, value) in &values { div { dt { (name) } dd { (value) } } } }
-    };
-    section("producer", "Producers", &list)
-}
-
 fn failed(count: u64) -> Markup {
     html! { td.bad[count > 0] { (format::count(count)) } }
 }
@@ -210,7 +199,7 @@ fn latency(us: Option<f64>) -> String {
 }
 
 /// A column's name that begins with `<` stands over words, which are set to the left.
-fn wide_table(id: &str, columns: &[&str], rows: Vec<Markup>) -> Markup {
+pub(super) fn wide_table(id: &str, columns: &[&str], rows: Vec<Markup>) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-labelledby={ (id) "-title" } {
             table.plain {
