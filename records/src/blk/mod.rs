@@ -126,23 +126,35 @@ impl<R: Read> BlkReader<R> {
             return Err(BlkError::Garbage { offset, bytes: found });
         };
         let length = u32::from_le_bytes([a, b, c, d]);
-        match usize::try_from(length) {
-            Ok(length) if (BLOCK_BYTES_MIN..=self.block_bytes_max).contains(&length) => {
-                self.block(offset, length).map(Some)
-            }
-            _ => {
-                // The next record may begin where the length should stand.
-                self.window.take(MAGIC.len());
-                self.window.skip_to(&MAGIC);
-                let (length_min, length_max) = (BLOCK_BYTES_MIN, self.block_bytes_max);
-                Err(BlkError::Length {
-                    offset,
-                    length: length.into(),
-                    length_min,
-                    length_max,
-                })
-            }
+        if let Some(length) = self.block_bytes(length) {
+            return self.block(offset, length).map(Some);
         }
+        // The next record may begin where the length should stand.
+        self.window.take(MAGIC.len());
+        self.window.skip_to(&MAGIC);
+        Err(BlkError::Length {
+            offset,
+            length: length.into(),
+            length_min: BLOCK_BYTES_MIN,
+            length_max: self.block_bytes_max,
+        })
+    }
+
+    /// The length that a record states, if a block can have it.
+    fn block_bytes(&self, length: u32) -> Option<usize> {
+        let length = usize::try_from(length).ok()?;
+        (BLOCK_BYTES_MIN..=self.block_bytes_max)
+            .contains(&length)
+            .then_some(length)
+    }
+
+    /// Where a record starts in `bytes`. Within a block the magic may stand by chance, or because somebody paid for
+    /// it, but seldom with a length that makes sense.
+    fn find_record(&self, bytes: &[u8]) -> Option<usize> {
+        memchr::memmem::find_iter(bytes, &MAGIC).find(|at| {
+            let length = bytes[at + MAGIC.len()..].first_chunk();
+            length.is_none_or(|&length| self.block_bytes(u32::from_le_bytes(length)).is_some())
+        })
     }
 
     /// The block of `length` bytes in the record at `offset`, where the window stands.
@@ -155,7 +167,7 @@ impl<R: Read> BlkReader<R> {
         // A length that leads to no record may itself be damaged. If a record starts before, believe that
         // one.
         if (filled < end || !followed)
-            && let Some(found) = memchr::memmem::find(&bytes[FRAME_BYTES..filled], &MAGIC)
+            && let Some(found) = self.find_record(&bytes[FRAME_BYTES..filled])
         {
             self.window.take(FRAME_BYTES + found);
             return Err(BlkError::Truncated {

@@ -224,6 +224,20 @@ fn a_magic_inside_a_block_is_left_alone() {
 }
 
 #[test]
+fn a_magic_without_a_length_is_no_record_though_damage_follows() {
+    let mut tricky = record(1);
+    tricky[20..24].copy_from_slice(&MAGIC);
+    check(
+        &[tricky, b"damage".to_vec(), record(2)].concat(),
+        &expect![[r#"
+        byte 8: 81 bytes of 1
+        byte 89: no block, 6 bytes skipped: if an `xor.dat` lies in the folder, give its key
+        byte 103: 81 bytes of 2
+    "#]],
+    );
+}
+
+#[test]
 fn a_failing_disk_ends_the_file() {
     struct Failing;
     impl Read for Failing {
