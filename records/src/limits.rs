@@ -32,7 +32,7 @@ impl Limits {
     pub const TRANSACTION_PARTS_MAX: usize = 120_000;
     /// Length of a coinbase script, in bytes, by consensus; what a message adds to it is not looked at.
     pub const COINBASE_SCRIPT_BYTES_MAX: usize = 100;
-    /// Blocks, or transactions of a block, in one message. mempool.space sends 8 blocks, its REST pages 15.
+    /// Blocks in one message. mempool.space sends 8 blocks, its REST pages 15.
     pub const BLOCKS_MAX: usize = 200;
 
     /// The defaults.

@@ -100,9 +100,10 @@ pub(crate) fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
 
 /// A time in Unix seconds (a fraction is dropped) or RFC 3339, if it lies in Bitcoin's life.
 pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
-    let seconds = text.split_once('.').map_or(text, |(seconds, _)| seconds);
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
     if let Ok(seconds) = seconds.parse() {
-        return unix_time(seconds);
+        let is_fraction = fraction.bytes().all(|byte| byte.is_ascii_digit());
+        return unix_time(seconds).filter(|_| is_fraction);
     }
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
     (TIME_S_MIN..=TIME_S_MAX)

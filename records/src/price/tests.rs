@@ -293,6 +293,16 @@ fn tables() {
     );
     check(
         "csv",
+        r#"{"time":1727740800.75,"eur":56874.6}"#,
+        &expect!["56874.6 EUR at 2024-10-01T00:00:00Z"],
+    );
+    check(
+        "csv",
+        r#"{"time":"1727740800.5e1","eur":56874.6}"#,
+        &expect![[r#"time: no time since 2009-01-03: "1727740800.5e1", write Unix seconds or RFC 3339"#]],
+    );
+    check(
+        "csv",
         r#"{"eur":"56874.6"}"#,
         &expect!["time: missing: see the provider's documentation"],
     );
