@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::support::{Bench, INDICES};
 
 /// Longer than any sane machine needs; a condition that does not come by then has failed.
@@ -19,18 +21,17 @@ struct Up {
 }
 
 impl Up {
-    fn start(bench: &Bench, speed: &str) -> Self {
+    fn start(bench: &Bench, feed: &[&str]) -> Self {
         let store = bench.store();
         let mut child = bench
             .command([
                 "up",
                 "--listen",
                 "127.0.0.1:0",
-                "--speed",
-                speed,
                 "--store",
                 store.to_str().unwrap(),
             ])
+            .args(feed)
             .env(
                 "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
                 "0.2",
@@ -76,17 +77,17 @@ impl Up {
         }
     }
 
+    /// Ctrl-C.
+    fn signal(&self) {
+        let pid = self.child.id().to_string();
+        let kill = std::process::Command::new("kill").args(["-INT", &pid]).status();
+        assert!(kill.unwrap().success());
+    }
+
     /// Ctrl-C, and how long the end took.
     fn interrupt(mut self) -> (ExitStatus, Duration) {
         let started = Instant::now();
-        let pid = self.child.id().to_string();
-        assert!(
-            std::process::Command::new("kill")
-                .args(["-INT", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.signal();
         let status = self.child.wait().unwrap();
         (status, started.elapsed())
     }
@@ -103,7 +104,7 @@ impl Drop for Up {
 #[test]
 fn the_page_lives_and_ctrl_c_loses_nothing() {
     let bench = Bench::new();
-    let up = Up::start(&bench, "100");
+    let up = Up::start(&bench, &["--speed", "100"]);
     let (status, page) = up.get("/");
     assert_eq!(status, 200);
     assert!(
@@ -120,7 +121,7 @@ fn the_page_lives_and_ctrl_c_loses_nothing() {
     let before: Vec<String> = INDICES.iter().map(|index| bench.export(index)).collect();
     assert!(!before[0].is_empty());
 
-    let up = Up::start(&bench, "100");
+    let up = Up::start(&bench, &["--speed", "100"]);
     up.wait_for("readiness", |up| up.get("/ready").0 == 200);
     let (status, took) = up.interrupt();
     assert!(status.success() && took < SHUTDOWN_MAX, "{status} after {took:?}");
@@ -139,4 +140,53 @@ fn the_page_lives_and_ctrl_c_loses_nothing() {
             .collect();
         assert!(lost.is_empty(), "{index} lost {lost:?}");
     }
+}
+
+#[test]
+fn files_are_read_at_once_however_long_their_past() {
+    let bench = Bench::new();
+    let transaction = |time: i64| {
+        let value = format!(
+            r#"{{"op":"utx","x":{{"hash":"{time:064}","time":{time},"inputs":[],"out":[{{"value":1,"addr":"1BitcoinEaterAddressDontSendf59kuE"}}]}}}}"#
+        );
+        let key = format!("{time:064}");
+        json!({"topic": "p3-btc-transactions", "key": key, "source": "blockchain-info", "received_ms": time * 1_000, "value": value})
+    };
+    let file = bench.path("decade.ndjson");
+    let decade = [1_414_540_800, 1_730_160_000].map(|time| transaction(time).to_string());
+    std::fs::write(&file, decade.join("\n")).unwrap();
+
+    let up = Up::start(&bench, &["--feed", "recording", file.to_str().unwrap()]);
+    up.wait_for("both ends of the decade", |up| {
+        let hours = up.get("/api/volume").1;
+        hours.contains("2014-10-29T00:00:00Z") && hours.contains("2024-10-29T00:00:00Z")
+    });
+    up.wait_for("the end of the history", |up| {
+        !up.get("/").1.contains("Reading the history")
+    });
+    let (status, took) = up.interrupt();
+    assert!(status.success() && took < SHUTDOWN_MAX, "{status} after {took:?}");
+}
+
+/// A connection that never finishes its request would hold the orderly end up for ten minutes.
+#[test]
+fn a_second_ctrl_c_ends_at_once() {
+    let bench = Bench::new();
+    let patient = "[page]\nshutdown_ms_max = 600000\nheader_ms_max = 600000\n";
+    std::fs::write(bench.path("bitcoin-dashboard.toml"), patient).unwrap();
+    let mut up = Up::start(&bench, &[]);
+    let mut unfinished = TcpStream::connect(&up.address).unwrap();
+    unfinished.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    up.wait_for("readiness", |up| up.get("/ready").0 == 200);
+
+    let deadline = Instant::now() + PATIENCE;
+    let status = loop {
+        assert!(Instant::now() < deadline, "it did not end within {PATIENCE:?}");
+        up.signal();
+        std::thread::park_timeout(Duration::from_millis(50));
+        if let Some(status) = up.child.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(130));
 }
