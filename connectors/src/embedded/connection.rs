@@ -25,12 +25,27 @@ pub(super) fn open_writer(path: &Path, config: &EmbeddedConfig) -> Result<Connec
         .pragma_update(None, "page_size", PAGE_BYTES)
         .map_err(explain)?;
     schema::prepare(&mut connection, path)?;
+    use_wal(&connection, path)?;
     tune_writer(&connection, config).map_err(explain)?;
     Ok(connection)
 }
 
+/// Only a write-ahead log keeps readers and the writer out of each other's way. Some network file systems cannot have
+/// one, and then `SQLite` keeps the mode it has, without an error.
+fn use_wal(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let mode: String = connection
+        .pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))
+        .map_err(|error| schema::explain(path, &error))?;
+    if mode == "wal" {
+        return Ok(());
+    }
+    Err(OpenError::Inaccessible {
+        path: path.to_owned(),
+        reason: format!("no write-ahead log is possible there, the journal mode stays `{mode}`"),
+    })
+}
+
 fn tune_writer(connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Result<()> {
-    connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     connection.pragma_update(None, "synchronous", config.synchronous.name())?;
     let wal_pages = config.wal_bytes_max / u64::from(PAGE_BYTES);
     connection.pragma_update(None, "wal_autocheckpoint", wal_pages.max(1).cast_signed())?;
@@ -93,5 +108,17 @@ impl Readers {
             idle.push(connection);
         }
         Ok(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Memory cannot have a write-ahead log either.
+    #[test]
+    fn a_place_without_a_write_ahead_log_is_refused() {
+        let error = open_writer(Path::new(":memory:"), &EmbeddedConfig::default()).unwrap_err();
+        assert!(error.to_string().contains("write-ahead log"), "{error}");
     }
 }
