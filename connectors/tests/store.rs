@@ -49,6 +49,14 @@ async fn a_failing_operation_leaves_its_neighbours_alone() {
     );
 }
 
+/// Begins to append while the file is occupied, and waits no longer.
+fn give_up_appends(store: &EmbeddedStore, count: usize) {
+    for _ in 0..count {
+        let append = store.append(TOPIC, vec![Message::default()]);
+        assert!(append.now_or_never().is_none());
+    }
+}
+
 /// One operation is with the writer and two wait; every further caller waits for room, and one that gives up then
 /// leaves nothing behind.
 #[tokio::test]
@@ -63,14 +71,7 @@ async fn a_full_queue_makes_callers_wait() {
     let store = EmbeddedStore::open(&path, config).unwrap();
     topic(&store, TOPIC, 1, None).await;
     let occupied = occupy(&path);
-    for _ in 0..20 {
-        assert!(
-            store
-                .append(TOPIC, vec![Message::default()])
-                .now_or_never()
-                .is_none()
-        );
-    }
+    give_up_appends(&store, 20);
     drop(occupied);
     store.append(TOPIC, vec![Message::default()]).await.unwrap();
     let written = drain(&mut *consumer(&store, "g", TOPIC)).len();
@@ -84,14 +85,7 @@ async fn the_last_handle_waits_for_the_queue() {
     let store = open(&path);
     topic(&store, TOPIC, 1, None).await;
     let occupied = occupy(&path);
-    for _ in 0..5 {
-        assert!(
-            store
-                .append(TOPIC, vec![Message::default()])
-                .now_or_never()
-                .is_none()
-        );
-    }
+    give_up_appends(&store, 5);
     drop(occupied);
     drop(store);
     assert_eq!(drain(&mut *consumer(&open(&path), "g", TOPIC)).len(), 5);
