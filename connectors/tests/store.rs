@@ -78,6 +78,28 @@ async fn a_full_queue_makes_callers_wait() {
     assert!((3..=4).contains(&written), "{written}");
 }
 
+/// Nobody can wake the appends that wait for room while their thread waits for a change of state.
+#[tokio::test]
+async fn a_caller_that_blocks_takes_no_turn_behind_those_it_holds_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = EmbeddedConfig {
+        queue_count_max: 1,
+        batch_count_max: 1,
+        ..config()
+    };
+    let path = folder.path().join("store");
+    let store = EmbeddedStore::open(&path, config).unwrap();
+    topic(&store, TOPIC, 1, None).await;
+    let occupied = occupy(&path);
+    let mut appends = Box::pin(join_all(
+        (0..20).map(|_| store.append(TOPIC, vec![Message::default()])),
+    ));
+    assert!(appends.as_mut().now_or_never().is_none());
+    drop(occupied);
+    store.state_apply(vec![]).unwrap();
+    assert!(appends.await.iter().all(Result::is_ok));
+}
+
 #[tokio::test]
 async fn the_last_handle_waits_for_the_queue() {
     let folder = tempfile::tempdir().unwrap();

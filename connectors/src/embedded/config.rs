@@ -23,9 +23,9 @@ pub struct EmbeddedConfig {
     pub file_bytes_max: Option<u64>,
     /// How long a write waits for another process that is writing.
     pub busy_timeout_ms: u32,
-    /// Operations that may wait for the writer; a further caller waits for room.
+    /// Operations that may wait for the writer; a further caller waits for room, unless it blocks its thread.
     pub queue_count_max: usize,
-    /// The bytes of all waiting operations; a further caller waits for room.
+    /// The bytes of all waiting operations; a further caller waits for room, unless it blocks its thread.
     pub queue_bytes_max: usize,
     /// Operations that share one transaction.
     pub batch_count_max: usize,

@@ -11,7 +11,6 @@ use super::lease::Lease;
 use super::message::{SELECT_FROM, SELECT_ONE, decode, size};
 use super::partition::{OFFSETS_MAX, Partition, offset_of, place};
 use super::topic::Topic;
-use crate::wait::wait;
 use crate::{ConsumerOptions, Lag, LogConsumer, LogError, Position, Record};
 
 /// A member of a consumer group. It has its own connection, so that it waits for nobody.
@@ -193,7 +192,7 @@ impl LogConsumer for Consumer {
             group: self.group.clone(),
             offsets,
         };
-        Ok(wait(self.shared.writer.submit(commit))?)
+        Ok(self.shared.writer.submit_blocking(commit)?)
     }
 
     fn lag(&mut self) -> Result<Vec<Lag>, LogError> {

@@ -85,7 +85,6 @@ use self::retention::Prune;
 use self::state::Apply;
 use self::topic::CreateTopic;
 use self::writer::Writer;
-use crate::wait::wait;
 use crate::{
     ConsumerOptions, Document, Index, IndexError, Log, LogConsumer, LogError, Message, Outcome, Position,
     Range, StoredDocument, TopicOptions,
@@ -191,7 +190,7 @@ impl EmbeddedStore {
 
     /// Applies all changes in their order, or none; they are durable when it returns. Blocks the thread.
     pub fn state_apply(&self, changes: Vec<StateChange>) -> Result<(), StateError> {
-        Ok(wait(self.shared.writer.submit(Apply { changes }))?)
+        Ok(self.shared.writer.submit_blocking(Apply { changes })?)
     }
 
     /// A small fact about the store, such as the feed that fills it.
@@ -204,17 +203,17 @@ impl EmbeddedStore {
 
     /// Sets a small fact about the store. Blocks the thread.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StateError> {
-        Ok(wait(self.shared.writer.submit(SetMeta {
+        Ok(self.shared.writer.submit_blocking(SetMeta {
             key: key.into(),
             value: value.into(),
-        }))?)
+        })?)
     }
 
     /// Deletes at once everything that retention and expiry would have deleted by `now_ms`, milliseconds since the
     /// Unix epoch, and gives the number of rows. The store does the same by itself, in small steps, while it is
     /// written to. Blocks the thread.
     pub fn prune(&self, now_ms: i64) -> Result<u64, StateError> {
-        Ok(wait(self.shared.writer.submit(Prune { now_ms }))?)
+        Ok(self.shared.writer.submit_blocking(Prune { now_ms })?)
     }
 
     /// Reads the whole file and says what is damaged; nothing, if all is well.

@@ -17,6 +17,7 @@ use super::config::EmbeddedConfig;
 use super::error::Fault;
 use super::retention;
 use super::transaction::Transaction;
+use crate::wait::wait;
 
 /// Something to be written.
 pub(super) trait Operation: Send + 'static {
@@ -32,7 +33,8 @@ pub(super) trait Operation: Send + 'static {
 
 /// The queue's near end. Dropping it waits until everything queued is written.
 pub(super) struct Writer {
-    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    queue: Option<mpsc::UnboundedSender<Box<dyn Job>>>,
+    slots: Arc<Semaphore>,
     room: Arc<Semaphore>,
     room_kib: u32,
     thread: Option<JoinHandle<()>>,
@@ -40,7 +42,8 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn start(connection: Connection, config: &EmbeddedConfig) -> std::io::Result<Self> {
-        let (queue, jobs) = mpsc::channel(config.queue_count_max.max(1));
+        let (queue, jobs) = mpsc::unbounded_channel();
+        let slots = Arc::new(Semaphore::new(config.queue_count_max.max(1)));
         let room_kib = u32::try_from(config.queue_bytes_max / 1024)
             .unwrap_or(u32::MAX)
             .max(1);
@@ -56,6 +59,7 @@ impl Writer {
             .spawn(move || thread.run())?;
         Ok(Self {
             queue: Some(queue),
+            slots,
             room,
             room_kib,
             thread: Some(thread),
@@ -65,27 +69,43 @@ impl Writer {
     /// Queues the operation, waiting for room, and then waits until it is durable. An operation once queued is
     /// written even if the caller no longer waits.
     pub(super) async fn submit<O: Operation>(&self, operation: O) -> Result<O::Answer, Fault> {
-        let stopped = || Fault::Refused("the store's writer has stopped".into());
-        let bytes = operation.bytes();
-        let kib = u32::try_from(bytes / 1024 + 1)
+        let kib = u32::try_from(operation.bytes() / 1024 + 1)
             .unwrap_or(u32::MAX)
             .min(self.room_kib);
-        let room = Arc::clone(&self.room)
-            .acquire_many_owned(kib)
-            .await
-            .map_err(|_| stopped())?;
-        let (answer, answered) = oneshot::channel();
-        let pending = Pending {
-            operation,
-            bytes,
-            outcome: None,
-            answer,
+        let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
+        let room = room.map_err(|_| stopped())?;
+        let slot = Arc::clone(&self.slots).acquire_owned().await;
+        let slot = slot.map_err(|_| stopped())?;
+        let place = Place {
+            slot: Some(slot),
             _room: room,
         };
-        let queue = self.queue.as_ref().ok_or_else(stopped)?;
-        queue.send(Box::new(pending)).await.map_err(|_| stopped())?;
-        answered.await.map_err(|_| stopped())?
+        self.queue(operation, Some(place))?.await.map_err(|_| stopped())?
     }
+
+    /// Queues the operation at once and blocks the thread until it is durable. It takes no turn behind those that wait
+    /// for room, since this thread may be the one that has to wake them; and a thread holds up one operation at most.
+    pub(super) fn submit_blocking<O: Operation>(&self, operation: O) -> Result<O::Answer, Fault> {
+        wait(self.queue(operation, None)?).map_err(|_| stopped())?
+    }
+
+    fn queue<O: Operation>(&self, operation: O, place: Option<Place>) -> Result<Answered<O>, Fault> {
+        let (answer, answered) = oneshot::channel();
+        let pending = Pending {
+            bytes: operation.bytes(),
+            operation,
+            outcome: None,
+            answer,
+            place,
+        };
+        let queue = self.queue.as_ref().ok_or_else(stopped)?;
+        queue.send(Box::new(pending)).map_err(|_| stopped())?;
+        Ok(answered)
+    }
+}
+
+fn stopped() -> Fault {
+    Fault::Refused("the store's writer has stopped".into())
 }
 
 impl Drop for Writer {
@@ -107,8 +127,19 @@ impl fmt::Debug for Writer {
     }
 }
 
+type Answered<O> = oneshot::Receiver<Result<<O as Operation>::Answer, Fault>>;
+
+/// What an operation takes of the queue's limits.
+struct Place {
+    /// Until the writer takes it from the queue.
+    slot: Option<OwnedSemaphorePermit>,
+    /// Until it is answered.
+    _room: OwnedSemaphorePermit,
+}
+
 /// An operation of any type, as it waits in the queue.
 trait Job: Send {
+    fn leave_queue(&mut self);
     fn bytes(&self) -> usize;
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), Fault>;
     fn answer(self: Box<Self>, committed: Result<(), Fault>);
@@ -119,10 +150,16 @@ struct Pending<O: Operation> {
     bytes: usize,
     outcome: Option<O::Answer>,
     answer: oneshot::Sender<Result<O::Answer, Fault>>,
-    _room: OwnedSemaphorePermit,
+    place: Option<Place>,
 }
 
 impl<O: Operation> Job for Pending<O> {
+    fn leave_queue(&mut self) {
+        if let Some(place) = &mut self.place {
+            place.slot = None;
+        }
+    }
+
     fn bytes(&self) -> usize {
         self.bytes
     }
@@ -149,7 +186,7 @@ struct Failure {
 struct WriterThread {
     connection: Connection,
     config: EmbeddedConfig,
-    jobs: mpsc::Receiver<Box<dyn Job>>,
+    jobs: mpsc::UnboundedReceiver<Box<dyn Job>>,
     housekept: Instant,
 }
 
@@ -163,11 +200,13 @@ impl WriterThread {
     }
 
     /// What waits already, up to the limits of one transaction.
-    fn gather(&mut self, first: Box<dyn Job>) -> Vec<Box<dyn Job>> {
+    fn gather(&mut self, mut first: Box<dyn Job>) -> Vec<Box<dyn Job>> {
+        first.leave_queue();
         let mut bytes = first.bytes();
         let mut jobs = vec![first];
         while jobs.len() < self.config.batch_count_max && bytes < self.config.batch_bytes_max {
-            let Ok(job) = self.jobs.try_recv() else { break };
+            let Ok(mut job) = self.jobs.try_recv() else { break };
+            job.leave_queue();
             bytes += job.bytes();
             jobs.push(job);
         }
