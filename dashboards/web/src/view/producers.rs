@@ -56,7 +56,7 @@ fn row((name, source): (&String, &Source)) -> Markup {
             td { (format::count(source.messages)) }
             td.bad[!source.healthy] { (format::count(source.failures)) }
             td.word { @match last { Some(at) => (format::second(at)), None => span.faint { "none yet" } } }
-            td.reason.bad[!source.healthy] { (source.state) }
+            td.reason.down[!source.healthy] { (source.state) }
         }
     }
 }
