@@ -126,7 +126,8 @@ impl Default for OutboxConfig {
 pub struct SampleConfig {
     /// The same seed gives the same messages.
     pub seed: u64,
-    /// Transactions a second on average; the real network has about 7.
+    /// Transactions a second on average; the real network has about 7, of which the default is a thin sample, so that
+    /// the history is there within seconds.
     pub transactions_per_second: f64,
     /// How much history the feed starts with, in hours.
     pub history_hours: u32,
@@ -136,7 +137,7 @@ impl Default for SampleConfig {
     fn default() -> Self {
         Self {
             seed: 20_090_103,
-            transactions_per_second: 1.0,
+            transactions_per_second: 0.5,
             history_hours: 48,
         }
     }

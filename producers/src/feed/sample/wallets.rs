@@ -16,8 +16,6 @@ const WALLETS: u64 = 4_096;
 pub(super) struct Wallet {
     pub(super) address: String,
     pub(super) script_hex: String,
-    /// Whether it is spent by a signature script; else by a witness.
-    pub(super) is_legacy: bool,
 }
 
 /// All of the sample's addresses.
@@ -44,18 +42,17 @@ fn wallet(random: &mut Random) -> Wallet {
     let mut bytes = [0; 32];
     random.fill(&mut bytes);
     let short: [u8; 20] = std::array::from_fn(|index| bytes[index]);
-    let (script, is_legacy) = match random.below(100) {
-        0..20 => (ScriptBuf::new_p2pkh(&PubkeyHash::from_byte_array(short)), true),
-        20..35 => (ScriptBuf::new_p2sh(&ScriptHash::from_byte_array(short)), true),
-        35..82 => (witness_script(WitnessVersion::V0, &short), false),
-        _ => (witness_script(WitnessVersion::V1, &bytes), false),
+    let script = match random.below(100) {
+        0..20 => ScriptBuf::new_p2pkh(&PubkeyHash::from_byte_array(short)),
+        20..35 => ScriptBuf::new_p2sh(&ScriptHash::from_byte_array(short)),
+        35..82 => witness_script(WitnessVersion::V0, &short),
+        _ => witness_script(WitnessVersion::V1, &bytes),
     };
     let address =
         Address::from_script(&script, Network::Bitcoin).expect("each of these scripts has an address");
     Wallet {
         address: address.to_string(),
         script_hex: hex::encode(script.as_bytes()),
-        is_legacy,
     }
 }
 
