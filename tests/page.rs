@@ -77,6 +77,13 @@ impl Up {
         }
     }
 
+    /// A client that never finishes its request.
+    fn stalled(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+        stream
+    }
+
     /// Ctrl-C.
     fn signal(&self) {
         let pid = self.child.id().to_string();
@@ -123,6 +130,7 @@ fn the_page_lives_and_ctrl_c_loses_nothing() {
 
     let up = Up::start(&bench, &["--speed", "100"]);
     up.wait_for("readiness", |up| up.get("/ready").0 == 200);
+    let _stalled = up.stalled();
     let (status, took) = up.interrupt();
     assert!(status.success() && took < SHUTDOWN_MAX, "{status} after {took:?}");
     for (index, before) in INDICES.iter().zip(&before) {
@@ -175,8 +183,7 @@ fn a_second_ctrl_c_ends_at_once() {
     let patient = "[page]\nshutdown_ms_max = 600000\nheader_ms_max = 600000\n";
     std::fs::write(bench.path("bitcoin-dashboard.toml"), patient).unwrap();
     let mut up = Up::start(&bench, &[]);
-    let mut unfinished = TcpStream::connect(&up.address).unwrap();
-    unfinished.write_all(b"GET / HTTP/1.1\r\n").unwrap();
+    let _stalled = up.stalled();
     up.wait_for("readiness", |up| up.get("/ready").0 == 200);
 
     let deadline = Instant::now() + PATIENCE;

@@ -55,7 +55,7 @@ impl Default for PageOptions {
             header_ms_max: 20_000,
             stall_ms_max: 20_000,
             read_ms_max: 10_000,
-            shutdown_ms_max: 2_000,
+            shutdown_ms_max: 1_000,
             refresh_ms: 300,
             status_ms: 1_000,
             heartbeat_ms: 10_000,
