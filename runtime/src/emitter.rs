@@ -31,8 +31,19 @@ pub struct Emitter<T> {
 enum Anchoring {
     /// From the flight of the input, which is known from the beginning.
     Input(Option<Lot>),
-    /// From a flight that is being collected: one entry a root.
-    Derived(Vec<Option<Anchors>>),
+    /// From a flight that is being collected.
+    Derived(Collected),
+}
+
+/// The roots of a derived flight, until it is sent.
+#[derive(Default)]
+struct Collected {
+    /// One entry a root.
+    groups: Vec<Option<Anchors>>,
+    /// So many of them belong to calls that have gone well.
+    concluded: usize,
+    /// Anchored in the present call without an emission.
+    unemitted: Anchors,
 }
 
 impl<T> Emitter<T> {
@@ -57,7 +68,7 @@ impl<T> Emitter<T> {
 
     /// Makes it collect flights of its own, as deferred bolts do.
     pub(crate) fn derived(mut self) -> Self {
-        self.anchoring = Anchoring::Derived(Vec::new());
+        self.anchoring = Anchoring::Derived(Collected::default());
         self
     }
 
@@ -79,12 +90,13 @@ impl<T> Emitter<T> {
     }
 
     /// An emitter whose emissions stand for all of the tuples in `anchors`: when everything made from all of the emissions is done,
-    /// the tuples are acked; when any of it fails, they all fail at once. Without an emission they are acked when it is dropped.
+    /// the tuples are acked; when any of it fails, they all fail at once. Without an emission they are acked when the call that
+    /// anchored them returns. A call that returns an error or panics fails everything it has anchored.
     ///
     /// For deferred bolts; elsewhere there are no anchors to be had.
     pub fn anchored(&mut self, anchors: Anchors) -> Anchored<'_, T> {
         let root = match &mut self.anchoring {
-            Anchoring::Derived(groups) => {
+            Anchoring::Derived(Collected { groups, .. }) => {
                 anchors.hand_on();
                 groups.push(Some(anchors));
                 // Groups are bounded by the tuples held, far fewer than 2^32.
@@ -148,12 +160,19 @@ impl<T> Emitter<T> {
     /// fails all of its roots.
     pub(crate) fn flush(&mut self, now: Nanos) -> Result<bool, Failure> {
         if self.is_empty() {
+            if let Anchoring::Derived(Collected {
+                groups, concluded, ..
+            }) = &mut self.anchoring
+            {
+                groups.clear();
+                *concluded = 0;
+            }
             return Ok(true);
         }
         let lot = match &mut self.anchoring {
             Anchoring::Input(Some(lot)) => lot.clone(),
             Anchoring::Input(None) => Lot::untracked(),
-            Anchoring::Derived(groups) => Lot::derived(std::mem::take(groups)),
+            Anchoring::Derived(collected) => Lot::derived(std::mem::take(collected).groups),
         };
         let sent = catch_unwind(AssertUnwindSafe(|| {
             let mut open = self.main.flush(&lot, now);
@@ -169,6 +188,24 @@ impl<T> Emitter<T> {
             lot.fail_groups(&failure);
             failure
         })
+    }
+
+    /// A call of a deferred bolt is over. After an error some of what it should have emitted may be missing, so nothing that
+    /// it anchored may ack.
+    pub(crate) fn conclude(&mut self, failure: Option<&Failure>) {
+        let Anchoring::Derived(collected) = &mut self.anchoring else {
+            return;
+        };
+        let unemitted = collected.unemitted.take();
+        let begun = std::mem::replace(&mut collected.concluded, collected.groups.len());
+        let Some(failure) = failure else {
+            unemitted.ack();
+            return;
+        };
+        let groups = collected.groups[begun..].iter_mut().filter_map(Option::take);
+        std::iter::once(unemitted)
+            .chain(groups)
+            .for_each(|anchors| anchors.fail(failure.clone()));
     }
 
     /// Sends what is collected and lets go of the flight.
@@ -253,28 +290,17 @@ impl<T> Anchored<'_, T> {
         self.emitter.emitted += 1;
         self.emitter.main.push_direct(task, tuple, self.root);
     }
-
-    fn take_anchors(&mut self) -> Option<Anchors> {
-        match &mut self.emitter.anchoring {
-            Anchoring::Derived(groups) => groups.get_mut(self.root as usize).and_then(Option::take),
-            Anchoring::Input(_) => None,
-        }
-    }
 }
 
 impl<T> Drop for Anchored<'_, T> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            // Some of the emissions may be missing, so none of them may ack.
-            drop(self.take_anchors());
-        } else if self.emitter.misuse.is_some() {
-            if let (Some(anchors), Some(misuse)) = (self.take_anchors(), self.emitter.misuse.clone()) {
-                anchors.fail(misuse);
-            }
-        } else if self.emitter.emitted == self.emitted_before
-            && let Some(anchors) = self.take_anchors()
+        if self.emitter.emitted == self.emitted_before
+            && let Anchoring::Derived(Collected {
+                groups, unemitted, ..
+            }) = &mut self.emitter.anchoring
+            && let Some(anchors) = groups.get_mut(self.root as usize).and_then(Option::take)
         {
-            anchors.ack();
+            unemitted.append(anchors);
         }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) struct DeferredTask<B: DeferredBolt> {
 
 /// When the next flush is due.
 struct FlushState {
-    /// Tuples were executed since the last flush that went well.
+    /// Tuples were executed since the last flush that went well, or a flush failed since.
     dirty: bool,
     /// After a failure, and while draining.
     not_before: Nanos,
@@ -138,7 +138,9 @@ impl<B: DeferredBolt> DeferredTask<B> {
             let tuple = Tuple::new(item, Anchor::new(Arc::clone(&held), at));
             let out = &mut self.out;
             let failure = self.life.attempt(&self.site, |bolt| bolt.execute(tuple, out));
-            if let Some(failure) = failure.or(self.out.take_misuse()) {
+            let failure = failure.or(self.out.take_misuse());
+            self.out.conclude(failure.as_ref());
+            if let Some(failure) = failure {
                 self.site.error(failure.reason());
                 self.site.fail_orphans(Some(&failure));
             }
@@ -155,11 +157,13 @@ impl<B: DeferredBolt> DeferredTask<B> {
         let out = &mut self.out;
         let failure = self.life.attempt(&self.site, |bolt| bolt.flush(out));
         let failure = failure.or(self.out.take_misuse());
+        self.out.conclude(failure.as_ref());
         let state = &mut self.flush;
         if let Some(failure) = failure {
             self.site.error(&format!("flush: {failure}"));
             self.site.fail_orphans(Some(&failure));
             state.failures = state.failures.saturating_add(1);
+            state.dirty = true;
             state.not_before = now.saturating_add(state.backoff.wait(state.failures, &mut state.rng));
         } else {
             state.failures = 0;

@@ -121,42 +121,68 @@ fn what_is_handed_on_does_not_time_out_however_long_it_waits_downstream() {
     }
 }
 
-#[test]
-fn a_panic_in_the_middle_of_an_anchored_emission_acks_nothing() {
-    /// Emits every tuple twice, but panics at the first attempt: at an even tuple before it has emitted anything, at an odd one
-    /// after the first time.
-    struct Twice(Seen<u64>);
-    impl DeferredBolt for Twice {
-        type In = u64;
-        type Out = u64;
-        fn execute(&mut self, tuple: Tuple<u64>, out: &mut Emitter<u64>) -> Result<(), Failure> {
-            let (n, anchor) = tuple.into_parts();
-            let mut anchored = out.anchored(Anchors::from_iter([anchor]));
-            let first = !self.0.all().contains(&n);
-            self.0.add(n);
-            assert!(!first || n % 2 == 1, "before");
-            anchored.emit(n);
-            assert!(!first, "between");
-            anchored.emit(n);
-            Ok(())
+/// Emits every tuple twice, but gives up at the first attempt: at an even tuple before it has emitted anything, at an odd one
+/// after the first time.
+struct Twice {
+    tried: Seen<u64>,
+    give_up: fn() -> Failure,
+}
+
+impl DeferredBolt for Twice {
+    type In = u64;
+    type Out = u64;
+
+    fn execute(&mut self, tuple: Tuple<u64>, out: &mut Emitter<u64>) -> Result<(), Failure> {
+        let (n, anchor) = tuple.into_parts();
+        let mut anchored = out.anchored(Anchors::from_iter([anchor]));
+        let first = !self.tried.all().contains(&n);
+        self.tried.add(n);
+        if first && n % 2 == 0 {
+            return Err((self.give_up)());
         }
-        fn flush(&mut self, _out: &mut Emitter<u64>) -> Result<(), Failure> {
-            Ok(())
+        anchored.emit(n);
+        if first {
+            return Err((self.give_up)());
         }
+        anchored.emit(n);
+        Ok(())
     }
-    for seed in SEEDS {
-        let (log, attempts, seen) = (Log::of(20), Seen::new(), Seen::new());
+
+    fn flush(&mut self, _out: &mut Emitter<u64>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[test]
+fn giving_up_in_the_middle_of_an_anchored_emission_acks_nothing() {
+    let ways: [(fn() -> Failure, u64); 2] = [
+        (|| Failure::retry("in the middle"), 0),
+        (|| panic!("in the middle"), 20),
+    ];
+    for ((give_up, restarts), seed) in ways
+        .into_iter()
+        .flat_map(|way| SEEDS.map(move |seed| (way, seed)))
+    {
+        let (log, tried, seen) = (Log::of(20), Seen::new(), Seen::new());
         let topology = Topology::new("t");
-        let tries = attempts.clone();
         let twice = topology
             .spout("numbers", log.spout())
             .shuffle()
-            .deferred("twice", move || Twice(tries.clone()));
+            .deferred("twice", move || Twice {
+                tried: tried.clone(),
+                give_up,
+            });
         let all = seen.clone();
         twice.shuffle().for_each("see", move |n| all.add(n));
-        let (summary, _) = run(&topology, tight(), seed);
+        let (summary, snapshot) = run(&topology, tight(), seed);
         log.assert_all_acked_once("at the second attempt");
-        assert_eq!((summary.failed, summary.restarts), (20, 20));
+        assert_eq!((summary.failed, summary.restarts), (20, restarts));
+        assert!(
+            snapshot
+                .failures
+                .iter()
+                .all(|autopsy| autopsy.reason.ends_with("in the middle"))
+        );
         let expected = (0..20)
             .flat_map(|n| vec![n; if n % 2 == 0 { 2 } else { 3 }])
             .collect::<Vec<_>>();

@@ -222,6 +222,40 @@ fn ticks_flush_in_their_own_time() {
 }
 
 #[test]
+fn a_tick_whose_flush_fails_does_not_wait_for_the_next_one() {
+    /// Cannot flush the first time.
+    struct Stuck(Seen<()>);
+    impl DeferredBolt for Stuck {
+        type In = u64;
+        type Out = ();
+        fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            tuple.ack();
+            Ok(())
+        }
+        fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
+            self.0.add(());
+            let first = self.0.len() == 1;
+            if first {
+                Err(Failure::retry("the disk is full"))
+            } else {
+                Ok(())
+            }
+        }
+    }
+    let flushes = Seen::new();
+    let counted = flushes.clone();
+    let topology = Topology::new("t");
+    let none = topology.spout("none", Vec::<u64>::new());
+    none.shuffle()
+        .tick_ms(60_000)
+        .deferred("stuck", move || Stuck(counted.clone()))
+        .end();
+    let mut driver = Driver::new(&topology, tight(), 0).unwrap();
+    driver.advance(Duration::from_secs(61));
+    assert_eq!(flushes.len(), 2);
+}
+
+#[test]
 fn a_task_that_cannot_be_rebuilt_fails_what_it_was_about_to_be_given() {
     /// Panics at the first tuple; then its preparation fails three times.
     struct Down(Arc<AtomicU32>);
