@@ -93,6 +93,14 @@ impl<S: Spout> SpoutTask<S> {
         self.exhausted = false;
         self.out.ids = Ids::default();
         self.out.out.discard();
+        self.back_off(self.site.clock.now());
+    }
+
+    /// Asks the spout for nothing new for a while, the longer the more often it has failed in a row.
+    fn back_off(&mut self, now: Nanos) {
+        self.failures = self.failures.saturating_add(1);
+        let wait = self.backoff.wait(self.failures, &mut self.rng).max(millis(1));
+        self.idle_until = now.saturating_add(wait);
     }
 
     fn hear(&mut self, now: Nanos) -> bool {
@@ -209,9 +217,7 @@ impl<S: Spout> SpoutTask<S> {
             }
             Some(Err(failure)) => {
                 self.site.error(&format!("next: {failure}"));
-                self.failures = self.failures.saturating_add(1);
-                let wait = self.backoff.wait(self.failures, &mut self.rng).max(millis(1));
-                self.idle_until = now.saturating_add(wait);
+                self.back_off(now);
             }
             None => {}
         }

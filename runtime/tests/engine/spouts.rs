@@ -83,6 +83,36 @@ fn a_spout_that_panics_starts_anew() {
 }
 
 #[test]
+fn a_spout_that_panics_again_and_again_is_given_time() {
+    /// Panics whenever it is asked.
+    struct Doomed;
+    impl Spout for Doomed {
+        type Item = u64;
+        fn next(&mut self, _: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            panic!("doomed")
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, _: u64) -> Option<u64> {
+            None
+        }
+    }
+    let topology = Topology::new("t");
+    topology
+        .spout("doomed", || Doomed)
+        .shuffle()
+        .for_each("see", |_| ());
+    let mut driver = Driver::new(&topology, tight(), 0).unwrap();
+    driver.steps(100);
+    let restarts = |driver: &Driver| driver.snapshot().component("doomed").unwrap().restarts;
+    assert_eq!(restarts(&driver), 1, "no time has passed");
+    driver.advance(Duration::from_secs(1));
+    assert!(
+        (3..20).contains(&restarts(&driver)),
+        "it is tried again, less and less often"
+    );
+}
+
+#[test]
 fn an_idle_spout_is_asked_again_in_time_or_when_woken() {
     struct Idle(
         Seen<Duration>,
