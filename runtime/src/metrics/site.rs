@@ -20,10 +20,9 @@ pub(crate) struct Site {
     pub(crate) books: Arc<Books>,
     pub(crate) own: Arc<TaskBook>,
     in_hand: AtomicUsize,
-    orphans: Mutex<Vec<Orphan>>,
+    /// `None`: the task is gone, and nobody will come for orphans.
+    orphans: Mutex<Option<Vec<Orphan>>>,
     has_orphans: AtomicBool,
-    /// The task is gone, and nobody will come for orphans.
-    is_closed: AtomicBool,
 }
 
 impl Site {
@@ -36,9 +35,8 @@ impl Site {
             own: Arc::clone(&books.tasks[component][task]),
             books: Arc::clone(books),
             in_hand: AtomicUsize::new(0),
-            orphans: Mutex::default(),
+            orphans: Mutex::new(Some(Vec::new())),
             has_orphans: AtomicBool::new(false),
-            is_closed: AtomicBool::new(false),
         }
     }
 
@@ -142,13 +140,17 @@ impl Site {
 
     /// Takes charge of a tuple that was dropped without an answer.
     pub(crate) fn orphan(&self, orphan: Orphan) {
-        if self.is_closed.load(Ordering::Acquire) {
+        let mut orphans = unpoisoned(&self.orphans);
+        if let Some(waiting) = orphans.as_mut() {
+            waiting.push(orphan);
+            self.has_orphans.store(true, Ordering::Release);
+            drop(orphans);
+            self.wake.notify();
+        } else {
+            // Failing may reach far, and back to here.
+            drop(orphans);
             orphan.fail(&dropped());
-            return;
         }
-        unpoisoned(&self.orphans).push(orphan);
-        self.has_orphans.store(true, Ordering::Release);
-        self.wake.notify();
     }
 
     /// Fails the orphans for the reason that the task knows, or for having been dropped. True if there were any.
@@ -156,8 +158,9 @@ impl Site {
         if !self.has_orphans.swap(false, Ordering::AcqRel) {
             return false;
         }
-        let orphans = std::mem::take(&mut *unpoisoned(&self.orphans));
+        let orphans = unpoisoned(&self.orphans).as_mut().map(std::mem::take);
         let reason = reason.cloned().unwrap_or_else(dropped);
+        let orphans = orphans.unwrap_or_default();
         let any = !orphans.is_empty();
         for orphan in orphans {
             orphan.fail(&reason);
@@ -167,8 +170,12 @@ impl Site {
 
     /// The task is done: what is dropped from now on fails by itself.
     pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::Release);
-        self.fail_orphans(None);
+        let orphans = unpoisoned(&self.orphans).take();
+        let reason = dropped();
+        orphans
+            .into_iter()
+            .flatten()
+            .for_each(|orphan| orphan.fail(&reason));
     }
 }
 
