@@ -3,13 +3,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 /// The real-time Bitcoin dashboard: price in EUR, volume and largest transaction per hour, top miners.
 ///
 /// Without a command it is `up`: the whole dashboard in one process, on a sample feed that needs no network.
 #[derive(Debug, Parser)]
-#[command(name = "bitcoin-dashboard", version, args_conflicts_with_subcommands = true)]
+#[command(name = "bitcoin-dashboard", version)]
 pub(crate) struct Cli {
     /// What to do; `up` if nothing is said.
     #[command(subcommand)]
@@ -18,6 +19,19 @@ pub(crate) struct Cli {
     pub(crate) up: RunArgs,
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
+}
+
+impl Cli {
+    /// Reads the command line. Options of `up` in front of a command's name would go unnoticed: they are refused.
+    pub(crate) fn read() -> Self {
+        let cli = Self::parse();
+        let nothing = Self::parse_from(["bitcoin-dashboard"]);
+        if cli.command.is_some() && cli.up != nothing.up {
+            let why = "options stand after the command's name; only --config may stand before it";
+            Self::command().error(ErrorKind::ArgumentConflict, why).exit();
+        }
+        cli
+    }
 }
 
 /// Options that every command takes.
@@ -47,7 +61,7 @@ pub(crate) enum Command {
 }
 
 /// Where messages come from and where results go.
-#[derive(Clone, Debug, Args)]
+#[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct RunArgs {
     /// sample, live, recording PATH... or blocks PATH... (raw block files, blk*.dat files, folders of them).
     #[arg(long, num_args = 1.., value_names = ["FEED", "PATH"], default_value = "sample")]

@@ -42,6 +42,7 @@ fn mistakes_are_answered_with_what_is_allowed() {
         (&["replay", "--prices", "nowhere.csv"], &["nowhere.csv"]),
         (&["replay", "--pools", "nowhere.json"], &["nowhere.json"]),
         (&["up", "--listen", "localhost"], &["--listen"]),
+        (&["--store", "x.db", "replay"], &["after the command's name"]),
         (
             &["export", "--store", "nowhere.db", "--index", "btc-volume"],
             &["nowhere.db"],
@@ -97,6 +98,11 @@ fn the_configuration_in_force_is_a_configuration_file() {
     let again = bench.run(["check-config", "--config", file.to_str().unwrap()]);
     expect_success(&again);
     assert_eq!(output.stdout, again.stdout);
+    let before = bench.run(["--config", file.to_str().unwrap(), "check-config"]);
+    assert_eq!(
+        output.stdout, before.stdout,
+        "the option may stand before the command"
+    );
 }
 
 #[test]
