@@ -1,7 +1,7 @@
 //! The price of a minute, from the set of all observations of the price.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
+use std::collections::{BTreeSet, btree_set};
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use btc_records::{Eur, PriceRecord};
@@ -66,10 +66,12 @@ pub(crate) fn bearing_on_hour(hour: Hour) -> RangeInclusive<i64> {
 /// A set of observations that answers what a minute's price is.
 #[derive(Debug, Default)]
 pub(crate) struct PriceBook {
-    instants: BTreeMap<i64, BTreeSet<(Arc<str>, Eur)>>,
+    /// Time, source and price, in the order of [`PriceObservation`]s.
+    observations: BTreeSet<(i64, Arc<str>, Eur)>,
     /// Few sources give very many observations; each name is kept once.
     sources: BTreeSet<Arc<str>>,
-    count: usize,
+    /// Sorts before every source.
+    nameless: Arc<str>,
 }
 
 impl PriceBook {
@@ -84,10 +86,8 @@ impl PriceBook {
                 self.sources.insert(Arc::clone(&source));
                 source
             });
-        let instant = self.instants.entry(observation.time_s).or_default();
-        let is_new = instant.insert((source, observation.eur));
-        self.count += usize::from(is_new);
-        is_new
+        self.observations
+            .insert((observation.time_s, source, observation.eur))
     }
 
     /// The price of `minute`: the last one observed before its end and no earlier than an hour before its start,
@@ -95,27 +95,25 @@ impl PriceBook {
     /// price is the last, the smallest the first.
     pub(crate) fn at(&self, minute: Minute) -> Option<Eur> {
         let bearing = bearing_on(minute);
-        let before = self.instants.range(*bearing.start()..minute.end_s());
-        let last = before.rev().find_map(|(_, set)| set.last());
-        let first = || {
-            self.instants
-                .range(minute.end_s()..=*bearing.end())
-                .find_map(|(_, set)| set.first())
-        };
-        last.or_else(first).map(|&(_, eur)| eur)
+        let last = self.within(*bearing.start()..minute.end_s()).next_back();
+        let first = || self.within(minute.end_s()..bearing.end() + 1).next();
+        last.or_else(first).map(|&(_, _, eur)| eur)
     }
 
     /// The number of distinct observations.
     pub(crate) fn len(&self) -> usize {
-        self.count
+        self.observations.len()
     }
 
     /// The number of distinct observations within `instants`.
     pub(crate) fn count(&self, instants: RangeInclusive<i64>) -> u64 {
-        self.instants
-            .range(instants)
-            .map(|(_, set)| set.len() as u64)
-            .sum()
+        self.within(*instants.start()..instants.end() + 1).count() as u64
+    }
+
+    fn within(&self, instants: Range<i64>) -> btree_set::Range<'_, (i64, Arc<str>, Eur)> {
+        let least = |time_s| (time_s, Arc::clone(&self.nameless), Eur::default());
+        self.observations
+            .range(least(instants.start)..least(instants.end))
     }
 }
 
