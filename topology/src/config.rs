@@ -74,7 +74,7 @@ impl Default for TopologyConfig {
             hours_retention_hours: Some(7 * 24),
             miners_retention_hours: Some(70 * 24),
             log_retention_hours: None,
-            sightings_loaded_count_max: 500_000,
+            sightings_loaded_count_max: 100_000,
             transactions_known_count_max: 4_000_000,
             hour_rows_loaded_count_max: 100_000,
             reorg_depth_max: 100,
