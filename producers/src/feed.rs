@@ -75,6 +75,8 @@ pub enum Run {
     Up {
         /// The present.
         now: DateTime<Utc>,
+        /// The moment up to which an earlier run has stored everything; the sample's history begins there.
+        since: Option<DateTime<Utc>>,
     },
 }
 
@@ -141,8 +143,8 @@ impl FeedOptions {
             (Feed::Sample, Run::Replay) => {
                 (Box::new(Sample::replay(sample, Arc::clone(progress))), from_first)
             }
-            (Feed::Sample, Run::Up { now }) => (
-                Box::new(Sample::up(sample, now, Arc::clone(progress))),
+            (Feed::Sample, Run::Up { now, since }) => (
+                Box::new(Sample::up(sample, now, since, Arc::clone(progress))),
                 Pace::from_present(self.speed, now),
             ),
             (Feed::Recording(paths), _) => (Box::new(Recording::open(paths, progress)?), from_first),

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use btc_producers::{FeedKind, FeedOptions, Progress, Run, Speed};
-use chrono::Utc;
+use btc_topology::documents::{RAW_BLOCKS, RAW_BPI, RAW_TRANSACTIONS, RawDocument};
+use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
-use trombe_connectors::Log;
+use trombe_connectors::{EmbeddedStore, Index as _, Log, Range};
 
 use crate::advance::Advance;
 use crate::cli::RunArgs;
@@ -36,7 +37,10 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
         feed,
         prices_csv: arguments.prices,
         speed,
-        run: Run::Up { now: Utc::now() },
+        run: Run::Up {
+            now: Utc::now(),
+            since: stored_until(&store).await?,
+        },
         config: settings.producers,
     };
     let log: Arc<dyn Log> = Arc::new(store.clone());
@@ -93,4 +97,28 @@ fn unhurried(kind: FeedKind) -> Speed {
         FeedKind::Sample | FeedKind::Live => Speed::Factor(1.0),
         FeedKind::Recording | FeedKind::Blocks => Speed::Max,
     }
+}
+
+/// The moment up to which everything is stored: a topic is written in the order of its times, so it is complete up to its
+/// newest message, and what has reached the index was in the log.
+async fn stored_until(store: &EmbeddedStore) -> anyhow::Result<Option<DateTime<Utc>>> {
+    let mut until = Some(DateTime::<Utc>::MAX_UTC);
+    for index in [RAW_BPI, RAW_BLOCKS, RAW_TRANSACTIONS] {
+        let all = Range {
+            index: index.to_owned(),
+            from: DateTime::UNIX_EPOCH,
+            until: DateTime::<Utc>::MAX_UTC,
+            documents_max: 1,
+        };
+        let newest = store.range(&all).await?.pop();
+        let newest = match newest {
+            Some(newest) => serde_json::from_str::<RawDocument>(&newest.source)?
+                .timestamp
+                .parse()
+                .ok(),
+            None => None,
+        };
+        until = until.min(newest);
+    }
+    Ok(until)
 }

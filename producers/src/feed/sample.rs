@@ -51,21 +51,30 @@ pub(crate) struct Sample {
 impl Sample {
     /// The fixed stretch of history.
     pub(crate) fn replay(config: &SampleConfig, progress: Arc<Progress>) -> Self {
-        Self::between(config, REPLAY_END_MS, Some(REPLAY_END_MS), progress)
+        let from_ms = history_from_ms(config, REPLAY_END_MS);
+        Self::between(config, from_ms, REPLAY_END_MS, Some(REPLAY_END_MS), progress)
     }
 
-    /// History up to `now`, and the future after it.
-    pub(crate) fn up(config: &SampleConfig, now: DateTime<Utc>, progress: Arc<Progress>) -> Self {
-        Self::between(config, now.timestamp_millis(), None, progress)
+    /// History up to `now`, as far as it is not there already, and the future after it.
+    pub(crate) fn up(
+        config: &SampleConfig,
+        now: DateTime<Utc>,
+        since: Option<DateTime<Utc>>,
+        progress: Arc<Progress>,
+    ) -> Self {
+        let present_ms = now.timestamp_millis();
+        let since_ms = since.map_or(i64::MIN, |since| since.timestamp_millis().min(present_ms));
+        let from_ms = history_from_ms(config, present_ms).max(since_ms);
+        Self::between(config, from_ms, present_ms, None, progress)
     }
 
     fn between(
         config: &SampleConfig,
+        from_ms: i64,
         present_ms: i64,
         until_ms: Option<i64>,
         progress: Arc<Progress>,
     ) -> Self {
-        let from_ms = present_ms - i64::from(config.history_hours) * HOUR_MS;
         let minute = from_ms.div_euclid(MINUTE_MS);
         let history_minutes_left = present_ms.div_euclid(MINUTE_MS) - minute;
         progress.expect_work(history_minutes_left.unsigned_abs());
@@ -98,6 +107,10 @@ impl Sample {
             self.progress.work_done(1);
         }
     }
+}
+
+fn history_from_ms(config: &SampleConfig, present_ms: i64) -> i64 {
+    present_ms - i64::from(config.history_hours) * HOUR_MS
 }
 
 impl Iterator for Sample {
@@ -213,9 +226,9 @@ mod tests {
                 .collect()
         };
         let end_ms = now.timestamp_millis() + 30 * MINUTE_MS;
-        let first = until(Sample::up(&config(1), now, Arc::clone(&progress)), end_ms);
+        let first = until(Sample::up(&config(1), now, None, Arc::clone(&progress)), end_ms);
         let later = now + chrono::TimeDelta::minutes(20);
-        let second = until(Sample::up(&config(1), later, Arc::clone(&progress)), end_ms);
+        let second = until(Sample::up(&config(1), later, None, Arc::clone(&progress)), end_ms);
         let overlap_ms = later.timestamp_millis() - HOUR_MS;
         let overlap: Vec<Event> = first
             .into_iter()

@@ -10,7 +10,7 @@ use chrono::DateTime;
 use tokio::time::Instant;
 
 use crate::feeds::{options, replay};
-use crate::memory_log::MemoryLog;
+use crate::memory_log::{MemoryLog, Stored};
 use crate::support::Daemon;
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn a_replay_is_48_hours_that_every_parser_understands() {
 async fn history_comes_at_once_and_the_present_at_its_pace() {
     let now = DateTime::from_timestamp_millis(1_730_000_012_345).unwrap();
     let mut options = options(Feed::Sample);
-    options.run = Run::Up { now };
+    options.run = Run::Up { now, since: None };
     options.speed = Speed::Factor(60.0);
     options.config.sample.history_hours = 2;
     let start = Instant::now();
@@ -105,4 +105,32 @@ async fn history_comes_at_once_and_the_present_at_its_pace() {
     let first_ms = log.stored()[0].message.timestamp_ms;
     assert!(first_ms >= now.timestamp_millis() - 2 * 3_600_000);
     daemon.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_begins_where_the_store_ends() {
+    let now = DateTime::from_timestamp_millis(1_730_000_012_345).unwrap();
+    let since = now - chrono::TimeDelta::minutes(5);
+    let mut options = options(Feed::Sample);
+    options.run = Run::Up {
+        now,
+        since: Some(since),
+    };
+    let daemon = Daemon::start(Arc::<MemoryLog>::default(), |log, progress, shutdown| {
+        feed(log, options, progress, shutdown)
+    });
+    let log = Arc::clone(&daemon.log);
+    let times =
+        |stored: &[Stored]| -> Vec<i64> { stored.iter().map(|stored| stored.message.timestamp_ms).collect() };
+    let recent_ms = now.timestamp_millis() - 60_000;
+    log.until("the missing minutes are stored", |stored| {
+        times(stored).iter().any(|time_ms| *time_ms > recent_ms)
+    })
+    .await;
+    daemon.stop().await.unwrap();
+    assert!(
+        times(&log.stored())
+            .iter()
+            .all(|time_ms| *time_ms >= since.timestamp_millis())
+    );
 }
