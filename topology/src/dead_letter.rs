@@ -16,6 +16,9 @@ use crate::time::rfc3339_ms;
 /// How many of a record's bytes are kept.
 const RAW_BYTES_MAX: usize = 64 * 1024;
 
+/// How many bytes of each text are kept.
+const TEXT_BYTES_MAX: usize = 1024;
+
 /// A dead letter as it stands in its topic, whoever wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DeadLetter {
@@ -39,13 +42,13 @@ impl DeadLetter {
         let message = &record.message;
         let source = header(message, "source");
         Self {
-            reason: reason.to_string(),
+            reason: shorten(reason.to_string()),
             key: content_key(&source, &message.value),
-            source,
+            source: shorten(source),
             topic: Some(record.position.topic.clone()),
             partition: Some(record.position.partition),
             offset: Some(record.position.offset),
-            feed: header(message, "feed"),
+            feed: shorten(header(message, "feed")),
             time_ms: message.timestamp_ms,
             raw_base64: STANDARD.encode(&message.value[..message.value.len().min(RAW_BYTES_MAX)]),
             raw_bytes: message.value.len() as u64,
@@ -57,7 +60,10 @@ impl DeadLetter {
         let source = format!("index:{}", rejected.index);
         let raw = rejected.source.as_bytes();
         Self {
-            reason: format!("the index rejected the document `{}`: {reason}", rejected.id),
+            reason: shorten(format!(
+                "the index rejected the document `{}`: {reason}",
+                rejected.id
+            )),
             key: content_key(&source, raw),
             source,
             topic: None,
@@ -88,6 +94,16 @@ impl DeadLetter {
         }
     }
 
+    /// What tells it from other letters.
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Lets go of the record's bytes; their number remains. False: there are none left.
+    pub(crate) fn drop_raw(&mut self) -> bool {
+        !std::mem::take(&mut self.raw_base64).is_empty()
+    }
+
     /// The letter as a message of its topic.
     pub(crate) fn message(&self) -> Result<Message, Failure> {
         let header = |name: &str, value: &str| (name.to_owned(), Bytes::copy_from_slice(value.as_bytes()));
@@ -114,6 +130,11 @@ impl DeadLetter {
         };
         document(DEAD_LETTER, self.key, 1, self.time_ms.div_euclid(1_000), &source)
     }
+}
+
+fn shorten(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(TEXT_BYTES_MAX));
+    text
 }
 
 /// The key of a dead letter: the hexadecimal head of the SHA-256 of source and bytes, as the producers make it too.

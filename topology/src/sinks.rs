@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trombe::{AsyncSink, Failure, SinkLimits};
-use trombe_connectors::{Document, Index, Log, Outcome};
+use trombe_connectors::{Document, Index, Log, LogError, Outcome};
 
 use crate::DEAD_LETTERS;
 use crate::dead_letter::DeadLetter;
@@ -32,7 +32,8 @@ impl Backoff {
     }
 }
 
-/// Appends dead letters to their topic and does not give up: a letter is acked when it is in the log.
+/// Appends dead letters to their topic and does not give up: a letter is acked when it is in the log. One that is larger than
+/// the log takes goes without its raw bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct DeadLetterSink {
     log: Arc<dyn Log>,
@@ -45,30 +46,52 @@ impl DeadLetterSink {
         Self { log, health, backoff }
     }
 
-    async fn append(&self, letters: &[DeadLetter]) -> Result<(), Failure> {
-        let messages = letters
-            .iter()
-            .map(DeadLetter::message)
-            .collect::<Result<Vec<_>, _>>()?;
-        for attempt in 0.. {
-            match self.log.append(DEAD_LETTERS, messages.clone()).await {
+    async fn append(&self, mut letters: Vec<DeadLetter>) -> Result<(), Failure> {
+        let count = letters.len();
+        let mut attempt = 0;
+        while !letters.is_empty() {
+            let messages = letters
+                .iter()
+                .map(DeadLetter::message)
+                .collect::<Result<_, _>>()?;
+            match self.log.append(DEAD_LETTERS, messages).await {
                 Ok(_) => break,
+                Err(LogError::MessageTooLarge { key, .. }) if shrink(&mut letters, &key) => continue,
                 Err(error) if attempt == 0 => tracing::warn!(%error, "dead letters wait for the log"),
                 Err(_) => {}
             }
             tokio::time::sleep(self.backoff.wait(attempt)).await;
+            attempt = attempt.saturating_add(1);
         }
-        self.health.count_dead_letters(letters.len());
+        self.health.count_dead_letters(count);
         Ok(())
     }
+}
+
+/// Takes their raw bytes from the letters of this key, or, if they have none, the letters from the batch. False: there are none.
+fn shrink(letters: &mut Vec<DeadLetter>, key: &str) -> bool {
+    let mut any = false;
+    letters.retain_mut(|letter| {
+        let too_large = letter.key() == key;
+        any |= too_large;
+        let kept = !too_large || letter.drop_raw();
+        if !kept {
+            tracing::error!(
+                key,
+                "the log does not take a dead letter even without its raw bytes"
+            );
+        }
+        kept
+    });
+    any
 }
 
 impl AsyncSink for DeadLetterSink {
     type In = DeadLetter;
 
     async fn write(&self, batch: Vec<DeadLetter>) -> Vec<Result<(), Failure>> {
-        let done = self.append(&batch).await;
-        vec![done; batch.len()]
+        let count = batch.len();
+        vec![self.append(batch).await; count]
     }
 }
 
@@ -128,9 +151,7 @@ impl IndexSink {
                 Outcome::Rejected(reason) => letters.push(DeadLetter::of_document(&document, &reason)),
             }
         }
-        if !letters.is_empty() {
-            self.dead_letters.append(&letters).await?;
-        }
+        self.dead_letters.append(letters).await?;
         Ok(again)
     }
 

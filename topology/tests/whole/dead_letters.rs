@@ -1,5 +1,6 @@
 //! A bad record never stops the stream: it is in the dead letters with its reason, and its offset advances.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -8,7 +9,7 @@ use btc_topology::documents::{DEAD_LETTER, RAW_BPI, VALUE};
 use btc_topology::{BLOCKS, BPI, DEAD_LETTERS, TRANSACTIONS};
 use bytes::Bytes;
 use futures_util::FutureExt;
-use trombe_connectors::{Index, Message, Outcome};
+use trombe_connectors::{EmbeddedConfig, EmbeddedStore, Index, Message, Outcome};
 
 use crate::disturbed::{Disturbed, store};
 use crate::market::{FROM_S, block, price, transaction};
@@ -83,6 +84,36 @@ fn what_is_not_understood_is_kept_with_its_reason() {
         "one was in the topic already"
     );
     assert_eq!((world.sources(VALUE).len(), world.sources(RAW_BPI).len()), (1, 1));
+}
+
+/// A letter is larger than its record, so there are records that fit into the log and whose letters do not.
+#[test]
+fn a_letter_too_large_for_the_log_does_not_stop_the_stream() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = EmbeddedConfig {
+        message_bytes_max: 2_048,
+        ..EmbeddedConfig::default()
+    };
+    let world = World::on(EmbeddedStore::open(folder.path().join("store"), limits).unwrap());
+    world.append(&[
+        (BPI, raw("csv", &[b'x'; 1_900])),
+        (BPI, raw("coinbase", b"bad")),
+        (BPI, raw(&"\0".repeat(1_900), b"bad")),
+        price(FROM_S, "60000"),
+    ]);
+    let summary = world.drain(config(1));
+    assert_eq!((summary.failed, world.lag()), (0, 0));
+    let letters = world.sources(DEAD_LETTER);
+    let raws: BTreeMap<_, _> = letters
+        .values()
+        .map(|letter| (letter["source"].as_str().unwrap(), &letter["raw_base64"]))
+        .collect();
+    assert_eq!(
+        raws,
+        BTreeMap::from([("csv", &"".into()), ("coinbase", &STANDARD.encode("bad").into())]),
+        "one without its bytes, one whole, and one that only the program's own log tells of"
+    );
+    assert_eq!(world.sources(VALUE).len(), 1);
 }
 
 /// An index that rejects every document of one kind.

@@ -47,11 +47,15 @@ pub(crate) fn config(tasks_count: usize) -> TopologyConfig {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::on(EmbeddedStore::open_in_memory().unwrap())
+    }
+
+    /// A world on a store of one's own.
+    pub(crate) fn on(store: EmbeddedStore) -> Self {
         let tokio = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .unwrap();
-        let store = EmbeddedStore::open_in_memory().unwrap();
         tokio.block_on(create_topics(&store, &config(1))).unwrap();
         Self {
             store,
