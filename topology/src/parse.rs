@@ -1,6 +1,8 @@
 //! The bolts that understand messages. What is understood goes on, with the message as a raw document beside it; what is not
 //! is a dead letter. Neither fails a tuple: the same bytes would be read again for ever.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use btc_records::{BlockRecord, ChainMessage, ParseError, PoolList, parse_chain, parse_price};
 use trombe::{Bolt, Emitter, Failure, StreamId, Streams};
 use trombe_connectors::{Document, Record};
@@ -35,15 +37,19 @@ fn emit_raw<T>(
     Ok(())
 }
 
+/// What a parser makes of a record; why not, if it makes nothing. A record that makes it panic would do so at every attempt.
+fn understand<T>(parse: impl FnOnce() -> Result<T, ParseError>) -> Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(parse)) {
+        Ok(parsed) => parsed.map_err(|error| error.to_string()),
+        Err(_) => Err("message: the parser panicked; please report this record".to_owned()),
+    }
+}
+
 /// Reads the record as the chain message of its source.
-fn chain_message(record: &Record, pools: &PoolList) -> Result<ChainMessage, ParseError> {
+fn chain_message(record: &Record, pools: &PoolList) -> Result<ChainMessage, String> {
     let message = &record.message;
-    parse_chain(
-        &header(message, "source"),
-        &message.value,
-        message.timestamp_ms,
-        pools,
-    )
+    let source = header(message, "source");
+    understand(|| parse_chain(&source, &message.value, message.timestamp_ms, pools))
 }
 
 /// Understands price messages; every price is also a document.
@@ -60,7 +66,8 @@ impl Bolt for ParsePrices {
 
     fn execute(&mut self, record: Record, out: &mut Emitter<PriceObservation>) -> Result<(), Failure> {
         let message = &record.message;
-        match parse_price(&header(message, "source"), &message.value, message.timestamp_ms) {
+        let source = header(message, "source");
+        match understand(|| parse_price(&source, &message.value, message.timestamp_ms)) {
             Ok(price) => {
                 emit_raw(RAW_BPI, &record, None, out)?;
                 let price = PriceObservation::from(price);
@@ -167,5 +174,19 @@ fn the_block(blocks: &[BlockRecord]) -> Option<RawBlockFields> {
     match blocks {
         [block] => Some(block_fields(block)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parser_that_panics_has_not_understood() {
+        assert_eq!(understand(|| Ok(1)), Ok(1));
+        assert_eq!(
+            understand::<()>(|| panic!("deep inside")),
+            Err("message: the parser panicked; please report this record".to_owned())
+        );
     }
 }
