@@ -195,9 +195,9 @@ impl Running {
     }
 
     fn end(&mut self) -> Summary {
-        let summary = Summary::of(&self.snapshot());
         self.stop();
-        summary
+        // Only now: a spout that was in the midst of `next` when all seemed done has emitted after all.
+        Summary::of(&self.snapshot())
     }
 
     fn stop(&mut self) {

@@ -1,6 +1,7 @@
 //! The same promises on real threads, where only counts can be foretold.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use trombe::{AsyncSink, Bolt, Config, Emitter, Failure, Next, Spout, SpoutEmitter, Topology};
@@ -169,4 +170,51 @@ fn a_topology_may_be_ended_from_within_an_asynchronous_task() {
     let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let summary = tokio.block_on(async { topology.start(tight()).unwrap().shutdown(Duration::from_mins(1)) });
     assert!(summary.is_complete(), "{summary}");
+}
+
+#[test]
+fn what_a_spout_emits_while_all_is_ended_is_reported_as_unfinished() {
+    /// Says that it has been asked, and gives no answer before it is released.
+    struct Late(mpsc::Sender<()>, Arc<Mutex<mpsc::Receiver<()>>>);
+    impl Spout for Late {
+        type Item = u64;
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            self.0.send(()).unwrap();
+            self.1.lock().unwrap().recv().unwrap();
+            out.emit(1, 1);
+            Ok(Next::Exhausted)
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, _: u64) -> Option<u64> {
+            None
+        }
+    }
+    /// Releases the other when it is closed, so when the topology has been found to have nothing under way.
+    struct Release(mpsc::Sender<()>);
+    impl Spout for Release {
+        type Item = u64;
+        fn next(&mut self, _: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            Ok(Next::Exhausted)
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, _: u64) -> Option<u64> {
+            None
+        }
+        fn close(&mut self) {
+            self.0.send(()).unwrap();
+        }
+    }
+    let ((asked, is_asked), (release, released)) = (mpsc::channel(), mpsc::channel());
+    let released = Arc::new(Mutex::new(released));
+    let topology = Topology::new("t");
+    let late = topology.spout("late", move || Late(asked.clone(), Arc::clone(&released)));
+    let release = topology.spout("release", move || Release(release.clone()));
+    late.shuffle().and(release.shuffle()).for_each("end", |_| ());
+    let running = topology.start(tight()).unwrap();
+    is_asked.recv().unwrap();
+    let summary = running.shutdown(Duration::from_mins(1));
+    assert_eq!(
+        summary.to_string().split("; ").nth(1),
+        Some("1 of late unfinished")
+    );
 }
