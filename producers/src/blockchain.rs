@@ -35,7 +35,7 @@ pub(crate) async fn hold_websockets(
     shutdown: &Shutdown,
 ) -> Result<(), ProduceError> {
     let http = Http::new(&config.http)?;
-    let connector = Connector::Rustls(Arc::new(tls::client_config()?));
+    let connector = Connector::Rustls(Arc::new(tls::client_config(&config.http)?));
     let workers = config.blockchain.sources.iter().map(|source| {
         let (errands, queue) = mpsc::channel(config.blockchain.errands_max);
         let link = Link {
@@ -85,6 +85,14 @@ impl Link<'_> {
     }
 }
 
+/// How far a height may lie above the tip and still be believed.
+const AHEAD_BLOCKS_MAX: u32 = 144;
+
+/// Whether a height lies so far above the tip that it cannot be true.
+fn is_absurd(height: u32, tip: u32) -> bool {
+    height > tip.saturating_add(AHEAD_BLOCKS_MAX)
+}
+
 /// The height of the highest block that a source told of; 0 before the first.
 #[derive(Debug, Default)]
 struct Tip(AtomicU32);
@@ -96,5 +104,15 @@ impl Tip {
 
     fn raise(&self, height: u32) {
         self.0.fetch_max(height, Relaxed);
+    }
+
+    /// Takes the height that the provider itself gives for its tip. What was heard may be a few blocks ahead of
+    /// it, or orphaned since; far ahead of it, it was never true.
+    fn settle(&self, tip: u32) {
+        if self.get().is_some_and(|heard| is_absurd(heard, tip)) {
+            self.0.store(tip, Relaxed);
+        } else {
+            self.raise(tip);
+        }
     }
 }

@@ -7,6 +7,7 @@ mod bpi;
 
 use std::fmt::Display;
 use std::ops::RangeBounds;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -51,6 +52,9 @@ pub struct HttpConfig {
     pub retry_after_ms_max: u64,
     /// What the requests call themselves.
     pub user_agent: String,
+    /// A PEM file of root certificates that are trusted beside Mozilla's, also for the websockets; for a proxy
+    /// that looks into TLS.
+    pub root_certificates_file: Option<PathBuf>,
 }
 
 impl Default for HttpConfig {
@@ -63,6 +67,7 @@ impl Default for HttpConfig {
             block_body_bytes_max: 64 << 20,
             retry_after_ms_max: 3_600_000,
             user_agent: concat!("bitcoin-dashboard/", env!("CARGO_PKG_VERSION")).to_owned(),
+            root_certificates_file: None,
         }
     }
 }

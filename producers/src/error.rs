@@ -41,6 +41,17 @@ pub enum ProduceError {
     /// No network client could be made.
     #[error("cannot set up the network client: {0}; check the URLs and the TLS settings")]
     Client(String),
+    /// The root certificates that were configured cannot be used.
+    #[error(
+        "cannot use {}: {reason}; name a PEM file with CERTIFICATE blocks in `http.root_certificates_file`",
+        path.display()
+    )]
+    RootCertificates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The log stayed away longer than the shutdown may wait.
     #[error(
         "the log took {undelivered} messages fewer than were read before the shutdown's {drain_ms_max} ms were over; bring the log back sooner or raise `outbox.drain_ms_max`"

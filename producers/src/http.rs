@@ -56,7 +56,7 @@ impl HttpError {
 impl Http {
     pub(crate) fn new(config: &HttpConfig) -> Result<Self, ProduceError> {
         let client = Client::builder()
-            .use_preconfigured_tls(tls::client_config()?)
+            .use_preconfigured_tls(tls::client_config(config)?)
             .connect_timeout(Duration::from_millis(config.connect_ms_max))
             .redirect(redirect::Policy::limited(REDIRECTS_MAX))
             .user_agent(&config.user_agent)

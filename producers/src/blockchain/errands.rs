@@ -6,12 +6,15 @@ use chrono::Utc;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::Link;
 use super::rest::{Cursor, FetchedBlock, Rest, RestError};
+use super::{Link, is_absurd};
 use crate::backoff::Backoff;
 use crate::http::Http;
 use crate::message::{Event, FeedKind, Topic};
 use crate::outbox::Closed;
+
+/// What one backfill may hold in memory, but for its last answer; a week of blocks takes a tenth of it.
+const BACKFILL_BYTES_MAX: usize = 64 << 20;
 
 /// One thing to fetch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,47 +71,72 @@ impl Runner<'_> {
 
     /// Fetches from the top down, and sends from the bottom up, so that the log has them in the chain's order.
     async fn backfill(&self, above: Option<u32>, below: Option<u32>, blocks_max: u32) -> Result<(), Closed> {
-        let start = match below.and_then(|height| Some((height - 1, self.rest.below(height)?))) {
-            Some(start) => Some(start),
-            None => self.persist(|| self.rest.tip()).await,
-        };
-        let Some((top, mut cursor)) = start else {
+        let Some((tip, mut cursor)) = self.persist(|| self.rest.tip()).await else {
             // How many were missed is not known; at least that some were.
             self.link.progress.gave_up(u64::from(above.is_some()));
             return Ok(());
         };
-        let top = below.map_or(top, |below| top.min(below - 1));
-        let floor = above.unwrap_or_else(|| top.saturating_sub(blocks_max));
-        let missed = top.saturating_sub(floor);
-
-        let mut fetched: Vec<FetchedBlock> = Vec::new();
-        let wanted = missed.min(blocks_max) as usize;
-        while fetched.len() < wanted && cursor != Cursor::End {
-            let Some((blocks, next)) = self.persist(|| self.rest.walk(&cursor)).await else {
-                break;
-            };
-            let reached = blocks.last().map_or(0, |block| block.height);
-            fetched.extend(
-                blocks
-                    .into_iter()
-                    .filter(|block| floor < block.height && block.height <= top),
+        self.link.seen.settle(tip);
+        if below.is_some_and(|below| is_absurd(below, tip)) {
+            tracing::warn!(
+                source = self.link.name(),
+                ?below,
+                tip,
+                "a height far above the tip is not believed"
             );
-            if reached <= floor {
-                break;
-            }
-            cursor = next;
+            return Ok(());
         }
-        fetched.truncate(wanted);
+        let above = above.filter(|above| !is_absurd(*above, tip));
+        let top = below.map_or(tip, |below| below.saturating_sub(1));
+        let floor = above.unwrap_or_else(|| top.saturating_sub(blocks_max));
+        if let Some(start) = below.and_then(|below| self.rest.below(below)) {
+            cursor = start;
+        }
+        let missed = top.saturating_sub(floor);
+        let fetched = self.fetch(cursor, floor, top, missed.min(blocks_max)).await;
         let found = fetched.len() as u64;
         for block in fetched.into_iter().rev() {
             self.send(block).await?;
         }
-        self.link.seen.raise(top);
         self.link.progress.backfilled(found);
         self.link
             .progress
             .gave_up(u64::from(missed).saturating_sub(found));
         Ok(())
+    }
+
+    /// The highest `wanted` blocks above the floor, from the top down, as far as they can be had.
+    async fn fetch(&self, mut cursor: Cursor, floor: u32, top: u32, wanted: u32) -> Vec<FetchedBlock> {
+        let mut fetched: Vec<FetchedBlock> = Vec::new();
+        let mut bytes = 0;
+        let mut lowest = None;
+        while fetched.len() < wanted as usize && bytes < BACKFILL_BYTES_MAX && cursor != Cursor::End {
+            let Some((blocks, next)) = self.persist(|| self.rest.walk(&cursor)).await else {
+                break;
+            };
+            let reached = blocks.last().map_or(0, |block| block.height);
+            if lowest.is_some_and(|lowest| reached >= lowest) {
+                tracing::warn!(
+                    source = self.link.name(),
+                    reached,
+                    "the walk down the chain does not descend"
+                );
+                break;
+            }
+            lowest = Some(reached);
+            for block in blocks {
+                if floor < block.height && block.height <= top {
+                    bytes += block.value.len();
+                    fetched.push(block);
+                }
+            }
+            if reached <= floor {
+                break;
+            }
+            cursor = next;
+        }
+        fetched.truncate(wanted as usize);
+        fetched
     }
 
     async fn send(&self, block: FetchedBlock) -> Result<(), Closed> {

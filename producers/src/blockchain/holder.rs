@@ -15,6 +15,10 @@ use crate::backoff::Backoff;
 use crate::http::retry_after;
 use crate::shutdown::{Shutdown, or_shutdown};
 
+/// What may wait to be sent: subscriptions and pings are short, but a provider that pings and does not read
+/// would let the pongs pile up. More than the write buffer, as the library demands.
+const WRITE_BUFFER_BYTES_MAX: usize = 256 << 10;
+
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Holds the websocket until the shutdown, or until the writer is gone.
@@ -91,7 +95,8 @@ async fn connect(link: &Link<'_>, connector: &Connector) -> Result<Socket, Lost>
     let limits = &link.config.blockchain;
     let config = WebSocketConfig::default()
         .max_message_size(Some(limits.message_bytes_max))
-        .max_frame_size(Some(limits.message_bytes_max));
+        .max_frame_size(Some(limits.message_bytes_max))
+        .max_write_buffer_size(WRITE_BUFFER_BYTES_MAX);
     let url = link.source.websocket_url();
     let connecting = connect_async_tls_with_config(url, Some(config), true, Some(connector.clone()));
     match timeout(Duration::from_millis(limits.connect_ms_max), connecting).await {

@@ -93,6 +93,10 @@ impl Rest<'_> {
             Cursor::Height(height) => {
                 let url = format!("{}/api/v1/blocks/{height}", self.source.rest_url());
                 let blocks = mempool_page(&self.http.get_blocks(&url).await?)?;
+                if let Some(first) = blocks.first().filter(|block| block.height > *height) {
+                    let above = first.height;
+                    return Err(RestError::Garbage(format!("height {above} was not asked for")));
+                }
                 let lowest = blocks.last().and_then(|block| block.height.checked_sub(1));
                 Ok((blocks, lowest.map_or(Cursor::End, Cursor::Height)))
             }
@@ -107,7 +111,14 @@ impl Rest<'_> {
     /// blockchain.info's whole block, cut to its coinbase.
     pub(super) async fn raw_block(&self, hash: &str) -> Result<FetchedBlock, RestError> {
         let url = format!("{}/rawblock/{hash}", self.source.rest_url());
-        cut_to_coinbase(&self.http.get_blocks(&url).await?)
+        let block = cut_to_coinbase(&self.http.get_blocks(&url).await?)?;
+        if !block.hash.eq_ignore_ascii_case(hash) {
+            return Err(RestError::Garbage(format!(
+                "block {} was not asked for",
+                block.hash
+            )));
+        }
+        Ok(block)
     }
 }
 

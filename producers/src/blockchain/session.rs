@@ -9,10 +9,10 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::{self, Message};
 
-use super::Link;
 use super::dialect::{self, BlockName, Heard};
 use super::errands::Errand;
 use super::holder::Socket;
+use super::{Link, is_absurd};
 use crate::config::ChainProvider;
 use crate::message::{Event, FeedKind, Topic};
 use crate::outbox::Closed;
@@ -171,7 +171,7 @@ impl<'a> Session<'a> {
     fn follow(&mut self, blocks: &[BlockName]) {
         let lowest = blocks.iter().map(|block| block.height).min();
         if let (Some(known), Some(lowest)) = (self.height, lowest)
-            && lowest > known + 1
+            && lowest > known.saturating_add(1)
         {
             let blocks_max = self.link.config.blockchain.backfill_blocks_max;
             self.link.send_errand(Errand::Backfill {
@@ -181,7 +181,13 @@ impl<'a> Session<'a> {
             });
         }
         for block in blocks {
-            self.height = self.height.max(Some(block.height));
+            // No chain reorganises this far: the height before was not true.
+            let is_far_below = self.height.is_some_and(|known| is_absurd(known, block.height));
+            self.height = if is_far_below {
+                Some(block.height)
+            } else {
+                self.height.max(Some(block.height))
+            };
             self.link.seen.raise(block.height);
             if self.link.source.provider == ChainProvider::BlockchainInfo {
                 self.link.send_errand(Errand::Coinbase {

@@ -13,7 +13,7 @@ pub(crate) fn utx(number: u64) -> String {
     format!(r#"{{"op":"utx","x":{{"hash":"{number:064x}","time":1732816289,"out":[{{"value":5}}]}}}}"#)
 }
 
-fn mempool_block(height: u32) -> String {
+pub(crate) fn mempool_block(height: u32) -> String {
     let previous = height - 1;
     format!(
         r#"{{"id":"{height:064x}","height":{height},"timestamp":1743535677,"previousblockhash":"{previous:064x}"}}"#
@@ -95,7 +95,7 @@ async fn after_a_dropped_socket_it_subscribes_again_and_keeps_every_byte() {
 }
 
 /// One way for a connection to end: how it is reported, and that the next one goes on.
-async fn check(end: Vec<Step>, error: &str) {
+pub(crate) async fn check(end: Vec<Step>, error: &str) {
     let mut first = vec![Step::Text(utx(1))];
     first.extend(end);
     let scripts = vec![first, vec![Step::Text(utx(2))]];

@@ -16,7 +16,7 @@ fn kraken(eur: &str) -> Answer {
     ))
 }
 
-fn coinbase(eur: &str) -> Answer {
+pub(crate) fn coinbase(eur: &str) -> Answer {
     Answer::Ok(format!(
         r#"{{"data":{{"base":"BTC","currency":"EUR","amount":"{eur}"}}}}"#
     ))
@@ -26,7 +26,7 @@ fn mempool(eur: u32, time_s: i64) -> Answer {
     Answer::Ok(format!(r#"{{"time":{time_s},"USD":1,"EUR":{eur}}}"#))
 }
 
-fn config(server: &HttpServer, providers: &[PriceProvider]) -> ProducersConfig {
+pub(crate) fn config(server: &HttpServer, providers: &[PriceProvider]) -> ProducersConfig {
     let mut config = quick();
     let source = |provider: &PriceProvider| PriceSource {
         url: Some(format!("{}/{}", server.url, provider.source())),
@@ -38,7 +38,7 @@ fn config(server: &HttpServer, providers: &[PriceProvider]) -> ProducersConfig {
 
 const KRAKEN_THEN_COINBASE: [PriceProvider; 2] = [PriceProvider::Kraken, PriceProvider::Coinbase];
 
-fn start(log: Arc<MemoryLog>, config: ProducersConfig) -> Daemon {
+pub(crate) fn start(log: Arc<MemoryLog>, config: ProducersConfig) -> Daemon {
     Daemon::start(log, |log, progress, shutdown| {
         bpi(log, config, progress, shutdown)
     })
@@ -76,7 +76,7 @@ async fn a_source_that_fails_is_passed_over_and_comes_back() {
 }
 
 /// One way to fail: the error it is reported as, and the dead letters it makes.
-async fn check(bad: Answer, error: &str, dead_letters: u64) {
+pub(crate) async fn check(bad: Answer, error: &str, dead_letters: u64) {
     let server = HttpServer::start(move |path, _| match path {
         "/kraken" => bad.clone(),
         _ => coinbase("60001"),
@@ -115,7 +115,12 @@ async fn every_way_to_fail_is_told_apart() {
     check(Answer::SlowBody, "did not end within 200 ms", 0).await;
     check(Answer::Silence, "no answer within 400 ms", 0).await;
     check(Answer::HalfBody("{\"error\":[".to_owned()), "broke off", 0).await;
-    check(Answer::NoHttp, "no connection", 0).await;
+    check(
+        Answer::Bytes(b"\x00\x01\x02 this is no HTTP\r\n\r\n".to_vec()),
+        "no connection",
+        0,
+    )
+    .await;
     check(Answer::Endless, "longer than 100000 bytes", 0).await;
     check(
         Answer::Ok("<html>down for maintenance</html>".to_owned()),

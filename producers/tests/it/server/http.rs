@@ -20,8 +20,10 @@ pub(crate) enum Answer {
     HalfBody(String),
     /// Nothing, for ever.
     Silence,
-    /// Bytes that are no HTTP.
-    NoHttp,
+    /// These bytes, whatever they are, and the end of the connection.
+    Bytes(Vec<u8>),
+    /// A header that never ends, byte by byte.
+    SlowHeader,
     /// A body without end.
     Endless,
 }
@@ -109,11 +111,16 @@ async fn serve(mut stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) {
                 return;
             }
             Answer::Silence => std::future::pending().await,
-            Answer::NoHttp => {
-                stream
-                    .write_all(b"\x00\x01\x02 this is no HTTP\r\n\r\n")
-                    .await
-                    .ok();
+            Answer::Bytes(bytes) => {
+                stream.write_all(&bytes).await.ok();
+                return;
+            }
+            Answer::SlowHeader => {
+                stream.write_all(b"HTTP/1.1 200 OK\r\nX-Slow: ").await.ok();
+                let mut ticks = interval(Duration::from_millis(20));
+                while stream.write_all(b"x").await.is_ok() {
+                    ticks.tick().await;
+                }
                 return;
             }
             Answer::Endless => {
