@@ -1,6 +1,6 @@
 //! What the topology and its surroundings tell each other while it runs.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Says that the feed is over: nothing more will be appended to the log by anybody but the topology itself.
@@ -36,6 +36,7 @@ struct State {
     is_away: AtomicBool,
     index_away: Mutex<Option<String>>,
     dead_letters: AtomicUsize,
+    missed_records: AtomicU64,
 }
 
 impl Health {
@@ -58,6 +59,11 @@ impl Health {
         self.0.dead_letters.load(Ordering::Relaxed)
     }
 
+    /// How many records the log's retention deleted since the start before the topology could read them.
+    pub fn missed_records(&self) -> u64 {
+        self.0.missed_records.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn is_away(&self) -> bool {
         self.0.is_away.load(Ordering::Acquire)
     }
@@ -72,6 +78,10 @@ impl Health {
         let changed = away.is_some() != reason.is_some();
         *away = reason;
         changed
+    }
+
+    pub(crate) fn count_missed_records(&self, count: u64) {
+        self.0.missed_records.fetch_add(count, Ordering::Relaxed);
     }
 
     pub(crate) fn count_dead_letters(&self, count: usize) {

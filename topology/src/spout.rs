@@ -44,6 +44,8 @@ pub(crate) struct LogSpout {
     offsets: OpenOffsets,
     /// Failed records that the log could not give again when asked; `next` asks again.
     unread: BTreeSet<u64>,
+    /// Records that the consumer has missed and that are reported.
+    missed_count: u64,
     commit_at: Duration,
     is_drained: bool,
 }
@@ -59,6 +61,7 @@ impl LogSpout {
             records: Vec::new(),
             offsets: OpenOffsets::default(),
             unread: BTreeSet::new(),
+            missed_count: 0,
             commit_at: Duration::ZERO,
             is_drained: false,
         }
@@ -106,6 +109,21 @@ impl LogSpout {
         }
         self.commit_at = uptime + self.options.commit_period;
         self.commit()
+    }
+
+    /// Tells of records that retention deleted before they could be read: they are lost to the documents.
+    fn report_missed(&mut self) {
+        let missed_count = self.consumer.as_ref().map_or(0, |consumer| consumer.missed());
+        let count = missed_count.saturating_sub(self.missed_count);
+        if count > 0 {
+            self.missed_count = missed_count;
+            self.signals.health.count_missed_records(count);
+            tracing::error!(
+                count,
+                topic = self.options.topic,
+                "retention deleted records before they were read; keep the log for longer"
+            );
+        }
     }
 
     /// Reads a record again. An error leaves it among the unread ones.
@@ -179,6 +197,7 @@ impl Spout for LogSpout {
             out.emit(id(partition, offset), record);
         }
         self.records = records;
+        self.report_missed();
         polled?;
         match count {
             0 if is_feed_over && room > 0 && self.offsets.open_count() == 0 => self.drained(),

@@ -9,5 +9,6 @@ mod index_away;
 mod mainnet;
 mod market;
 mod reorganisations;
+mod retention;
 mod same_documents;
 mod world;

@@ -65,6 +65,15 @@ impl World {
         }
     }
 
+    /// Keeps messages for so many hours.
+    pub(crate) fn limit_retention(&self, hours: u32) {
+        let config = TopologyConfig {
+            log_retention_hours: Some(hours),
+            ..config(1)
+        };
+        self.tokio.block_on(create_topics(&self.store, &config)).unwrap();
+    }
+
     /// Appends messages, each to its topic, in this order.
     pub(crate) fn append(&self, messages: &[(&'static str, Message)]) {
         for topic in TOPICS {
