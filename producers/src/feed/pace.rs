@@ -7,11 +7,18 @@ use tokio::time::Instant;
 
 use super::Speed;
 
+/// The longest wait between two messages of a replayed feed. A lull beyond it is cut short, so that neither the
+/// years between two blocks nor one wrong time holds up the rest.
+const LULL_MAX: Duration = Duration::from_hours(1);
+
+/// Longer than anybody waits, and short enough for the clock.
+const FOR_EVER: Duration = Duration::from_hours(24 * 365 * 100);
+
 /// Maps the messages' times to this process's time.
 #[derive(Clone, Debug)]
 pub(crate) struct Pace {
     speed: Speed,
-    /// An event time, and the instant at which it is due.
+    /// An event time, and the instant at which it is due: the present, or else the newest message.
     origin: Option<(i64, Instant)>,
     /// What lies before is history, due at once.
     present_ms: Option<i64>,
@@ -57,16 +64,32 @@ impl Pace {
         let Speed::Factor(factor) = self.speed else {
             return None;
         };
-        let (origin_ms, origin) = *self.origin.get_or_insert_with(|| (event_ms, Instant::now()));
-        let ahead_ms = u64::try_from(event_ms.saturating_sub(origin_ms))
-            .ok()
-            .filter(|ahead| *ahead > 0)?;
-        #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
-        let wait_s = ahead_ms as f64 / 1_000.0 / factor.max(f64::MIN_POSITIVE);
-        // A wait beyond what the clock can hold is for ever.
-        let wait = Duration::try_from_secs_f64(wait_s).unwrap_or(Duration::from_secs(u64::from(u32::MAX)));
-        Some(origin + wait)
+        let now = Instant::now();
+        let (origin_ms, origin) = *self.origin.get_or_insert((event_ms, now));
+        let is_ahead = event_ms > origin_ms;
+        let distance = scaled(event_ms.abs_diff(origin_ms), factor);
+        if self.present_ms.is_some() {
+            return is_ahead.then(|| origin + distance);
+        }
+        if is_ahead {
+            let due = origin + distance.min(LULL_MAX);
+            self.origin = Some((event_ms, due));
+            return Some(due);
+        }
+        if distance > LULL_MAX {
+            // So far back is another recording, or the end of an excursion to a wrong time.
+            self.origin = Some((event_ms, now));
+        }
+        None
     }
+}
+
+/// How long a stretch of the feed's time takes.
+fn scaled(event_ms: u64, factor: f64) -> Duration {
+    #[expect(clippy::cast_precision_loss, reason = "exact for 285,000 years")]
+    let seconds = event_ms as f64 / 1_000.0 / factor.max(f64::MIN_POSITIVE);
+    // What the clock cannot hold is for ever.
+    Duration::try_from_secs_f64(seconds).map_or(FOR_EVER, |wait| wait.min(FOR_EVER))
 }
 
 #[cfg(test)]
@@ -80,6 +103,18 @@ mod tests {
         assert_eq!(pace.due(50_000), None);
         assert_eq!(pace.due(60_000), Some(start + Duration::from_secs(1)));
         assert_eq!(pace.due(40_000), None, "what comes late is due at once");
+        assert_eq!(pace.due(70_000), Some(start + Duration::from_secs(2)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wrong_time_costs_one_lull_and_the_pace_goes_on() {
+        let start = Instant::now();
+        let mut pace = Pace::from_first(Speed::Factor(1.0));
+        assert_eq!(pace.due(1_000), None);
+        assert_eq!(pace.due(i64::MAX), Some(start + LULL_MAX));
+        tokio::time::advance(LULL_MAX).await;
+        assert_eq!(pace.due(2_000), None);
+        assert_eq!(pace.due(3_000), Some(start + LULL_MAX + Duration::from_secs(1)));
     }
 
     #[tokio::test(start_paused = true)]
