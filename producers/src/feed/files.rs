@@ -1,5 +1,6 @@
 //! Input files: which there are, and how far they are read.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -15,9 +16,11 @@ pub(super) fn list(
     takes: impl Fn(&str) -> bool + Copy,
 ) -> Result<Vec<PathBuf>, ProduceError> {
     let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
     for path in paths {
         if metadata(path)?.is_dir() {
-            add_folder(path, takes, &mut files)?;
+            seen.clear();
+            add_folder(path, takes, &mut files, &mut seen)?;
         } else {
             files.push(path.clone());
         }
@@ -29,11 +32,17 @@ pub(super) fn list(
     }
 }
 
+/// Adds a folder's files, unless the folder was seen already: links may lead back to it.
 fn add_folder(
     folder: &Path,
     takes: impl Fn(&str) -> bool + Copy,
     files: &mut Vec<PathBuf>,
+    seen: &mut BTreeSet<PathBuf>,
 ) -> Result<(), ProduceError> {
+    let real = fs::canonicalize(folder).map_err(|source| unreadable(folder, source))?;
+    if !seen.insert(real) {
+        return Ok(());
+    }
     let entries = fs::read_dir(folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
     let entries = entries.map_err(|source| unreadable(folder, source))?;
     let mut paths: Vec<PathBuf> = entries.iter().map(fs::DirEntry::path).collect();
@@ -43,9 +52,10 @@ fn add_folder(
         if name.starts_with('.') {
             continue;
         }
-        if metadata(&path)?.is_dir() {
-            add_folder(&path, takes, files)?;
-        } else if takes(&name) {
+        let metadata = metadata(&path)?;
+        if metadata.is_dir() {
+            add_folder(&path, takes, files, seen)?;
+        } else if metadata.is_file() && takes(&name) {
             files.push(path);
         }
     }

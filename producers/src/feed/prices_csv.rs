@@ -1,4 +1,4 @@
-//! Files of prices: rows `unix,price[,...]`, in seconds or milliseconds.
+//! Files of prices: rows `unix,price[,...]`, in seconds, milliseconds or microseconds.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -17,6 +17,15 @@ const ROW_BYTES_MAX: usize = 4_096;
 
 /// From here on a time is in milliseconds: as seconds it would lie beyond the year 5100.
 const MILLISECONDS_FROM: i64 = 100_000_000_000;
+
+/// From here on a time is in microseconds, for the same reason.
+const MICROSECONDS_FROM: i64 = MILLISECONDS_FROM * 1_000;
+
+/// From here on a time is none.
+const TIMES_BELOW: i64 = MICROSECONDS_FROM * 1_000;
+
+/// What some programs put before the first row.
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The rows of one file, as price messages; a bad row as a dead letter with its number.
 #[derive(Debug)]
@@ -81,6 +90,7 @@ impl PricesCsv {
             return Err(format!("longer than {ROW_BYTES_MAX} bytes"));
         }
         let text = std::str::from_utf8(&line.bytes).map_err(|error| error.to_string())?;
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut fields = text.split(',').map(|field| field.trim().trim_matches('"'));
         let time = fields.next().unwrap_or_default();
         let eur = fields
@@ -89,10 +99,11 @@ impl PricesCsv {
         let time: i64 = time
             .parse()
             .map_err(|_| format!("{time:?} is no time in Unix seconds"))?;
-        let unix_s = if time >= MILLISECONDS_FROM {
-            time / 1_000
-        } else {
-            time
+        let unix_s = match time {
+            TIMES_BELOW.. => return Err(format!("{time} is no time in Unix seconds")),
+            MICROSECONDS_FROM.. => time / 1_000_000,
+            MILLISECONDS_FROM.. => time / 1_000,
+            _ => time,
         };
         let row = serde_json::to_vec(&Row { time: unix_s, eur }).map_err(|error| error.to_string())?;
         let time_ms = unix_s.saturating_mul(1_000);
@@ -109,7 +120,10 @@ impl PricesCsv {
 }
 
 fn starts_with_digit(line: &Line) -> bool {
+    let mark = BYTE_ORDER_MARK.to_string();
     line.bytes
+        .strip_prefix(mark.as_bytes())
+        .unwrap_or(&line.bytes)
         .trim_ascii_start()
         .first()
         .is_some_and(u8::is_ascii_digit)

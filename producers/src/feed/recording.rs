@@ -22,6 +22,11 @@ const LINE_BYTES_MAX: usize = 128 << 20;
 /// What every zstd frame begins with.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
+/// Whether a file begins as a frame does, be it cut within its first bytes.
+fn is_zstd(start: &[u8]) -> bool {
+    !start.is_empty() && ZSTD_MAGIC.starts_with(start)
+}
+
 /// The messages of the files, in the order in which they were received.
 #[derive(Debug)]
 pub(super) struct Recording {
@@ -95,7 +100,7 @@ impl Open {
             .map_err(unreadable)?;
 
         let counted = Counted::open(path, progress)?;
-        let reader: Box<dyn BufRead + Send> = if start == ZSTD_MAGIC {
+        let reader: Box<dyn BufRead + Send> = if is_zstd(&start) {
             Box::new(BufReader::new(zstd::Decoder::new(counted).map_err(unreadable)?))
         } else {
             Box::new(BufReader::new(counted))
