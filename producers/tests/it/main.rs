@@ -7,9 +7,13 @@
 mod blockchain;
 mod bpi;
 mod feeds;
+mod hostile_chain;
+mod hostile_files;
+mod hostile_http;
 mod log_away;
 mod memory_log;
 mod recording;
 mod sample;
 mod server;
 mod support;
+mod tls;

@@ -104,7 +104,10 @@ pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     );
     let path = folder.join(path);
     if !path.exists() {
-        eprintln!("skipped: no recorded data at {} (set TROMBE_DATA)", path.display());
+        eprintln!(
+            "skipped: no recorded data at {} (set TROMBE_DATA)",
+            path.display()
+        );
     }
     path.exists().then_some(path)
 }
