@@ -41,7 +41,8 @@ pub trait DeferredBolt: Send + 'static {
     /// Called when tuples were executed and now the inbox is empty, on ticks, when the tuples in hand reach `held_count_max`, and at
     /// shutdown as long as any are held. Emits results anchored to what is held, or makes it durable and acks it.
     ///
-    /// After an error it is called again, after a backoff.
+    /// After an error what it anchored has failed, as some of the emissions may be missing; what is still in hand is not
+    /// touched. It is called again, after a backoff.
     fn flush(&mut self, out: &mut Emitter<Self::Out>) -> Result<(), Failure>;
 
     /// Called once at shutdown, after the last flush.
