@@ -58,7 +58,7 @@ impl Http {
         let client = Client::builder()
             .use_preconfigured_tls(tls::client_config(config)?)
             .connect_timeout(Duration::from_millis(config.connect_ms_max))
-            .redirect(redirect::Policy::limited(REDIRECTS_MAX))
+            .redirect(redirect::Policy::custom(follow))
             .user_agent(&config.user_agent)
             .build()
             .map_err(|error| ProduceError::Client(error.to_string()))?;
@@ -96,6 +96,22 @@ impl Http {
         )
         .await
         .map_err(|_| HttpError::BodyTimeout(self.config.body_ms_max))?
+    }
+}
+
+/// Follows a few redirections, also to other hosts as providers move, but none that gives up TLS.
+fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
+    let is_downgrade = attempt.url().scheme() != "https"
+        && attempt
+            .previous()
+            .last()
+            .is_some_and(|url| url.scheme() == "https");
+    if attempt.previous().len() > REDIRECTS_MAX {
+        attempt.error("too many redirects")
+    } else if is_downgrade {
+        attempt.error("a redirection from https to http is not followed")
+    } else {
+        attempt.follow()
     }
 }
 

@@ -68,6 +68,11 @@ async fn serve(mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream
     if stream.read_exact(&mut start).await.is_err() {
         return;
     }
+    if start.ends_with(b"d") {
+        let answer = "HTTP/1.1 302 Found\r\nLocation: http://localhost:1/\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer.as_bytes()).await.ok();
+        return;
+    }
     if start.ends_with(b"p") {
         let body = r#"{"data":{"base":"BTC","currency":"EUR","amount":"60000.5"}}"#;
         let answer = format!(
@@ -158,6 +163,24 @@ async fn a_configured_root_certificate_is_trusted_by_requests_and_websockets() {
         .until("the transaction is stored", |stored| !stored.is_empty())
         .await;
     daemon.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn no_redirection_leads_out_of_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = TlsServer::start(folder.path()).await;
+    let plain = HttpServer::start(|_, _| bpi::coinbase("60001")).await;
+    let mut config = bpi::config(&plain, &[PriceProvider::Kraken, PriceProvider::Coinbase]);
+    config.bpi.sources[0].url = Some(format!("https://{}/downgrade", server.address));
+    config.http.root_certificates_file = Some(server.root.clone());
+    let daemon = bpi::start(Arc::default(), config);
+    daemon
+        .log
+        .until("the other source takes over", |stored| !stored.is_empty())
+        .await;
+    let summary = daemon.stop().await.unwrap();
+    let error = summary.sources["kraken"].last_error.as_deref().unwrap();
+    assert!(error.contains("from https to http"), "{error}");
 }
 
 #[tokio::test]
