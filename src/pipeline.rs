@@ -72,7 +72,7 @@ impl Pipeline {
             let away = health.away();
             let status = Status {
                 ready: away.is_none(),
-                why: away,
+                why: away.or_else(|| missed(&health)),
                 ..Status::default()
             };
             match advance.as_ref().map(Advance::now) {
@@ -93,6 +93,17 @@ impl Pipeline {
             }
         })
     }
+}
+
+/// What is lost for good does not hold anything up, but must be said.
+fn missed(health: &Health) -> Option<String> {
+    let count = health.missed_records();
+    (count > 0).then(|| {
+        format!(
+            "{count} messages were deleted by the log's retention before they were read; \
+             raise `topology.log_retention_hours`"
+        )
+    })
 }
 
 /// The topology as it would be started.
