@@ -16,20 +16,14 @@ pub(crate) struct Advance {
 
 impl Advance {
     pub(crate) fn new(produced: Arc<Progress>, topology: Observer) -> Self {
-        Self {
-            produced,
-            topology,
-            history: Arc::default(),
-        }
+        Self { produced, topology, history: Arc::default() }
     }
 
     /// How it stands.
     pub(crate) fn now(&self) -> Standing {
         let (produced, snapshot) = (self.produced.summary(), self.topology.snapshot());
         let computed = computed(&snapshot);
-        let history = produced
-            .history_done
-            .then(|| *self.history.get_or_init(|| produced.messages));
+        let history = produced.history_done.then(|| *self.history.get_or_init(|| produced.messages));
         Standing {
             computed,
             share: share(&produced, computed),
@@ -100,37 +94,23 @@ mod tests {
         };
         let of = |sources: Vec<(&str, SourceState)>| {
             let sources = sources.into_iter().map(|(name, state)| (name.to_owned(), state));
-            mute(&Summary {
-                sources: sources.collect(),
-                ..Summary::default()
-            })
+            mute(&Summary { sources: sources.collect(), ..Summary::default() })
         };
         let away = || source(false, Some("no connection"));
         assert_eq!(of(vec![]), None, "a feed without sources");
         assert_eq!(of(vec![("a", source(false, None))]), None, "nothing tried yet");
         assert_eq!(of(vec![("a", away()), ("b", source(true, None))]), None);
         let why = of(vec![("a", away()), ("b", away())]).unwrap();
-        assert!(
-            why.starts_with("none of the 2 sources") && why.ends_with("a: no connection"),
-            "{why}"
-        );
+        assert!(why.starts_with("none of the 2 sources") && why.ends_with("a: no connection"), "{why}");
     }
 
     #[test]
     fn what_is_read_but_not_computed_is_not_done() {
-        let produced = |fraction_done, taken| Summary {
-            fraction_done,
-            taken,
-            ..Summary::default()
-        };
+        let produced = |fraction_done, taken| Summary { fraction_done, taken, ..Summary::default() };
         assert_eq!(share(&produced(None, 100), 50), None, "a feed without an end");
         assert_eq!(share(&produced(Some(0.0), 0), 0), Some(0.0));
         assert_eq!(share(&produced(Some(0.5), 100), 50), Some(0.25));
         assert_eq!(share(&produced(Some(1.0), 100), 100), Some(1.0));
-        assert_eq!(
-            share(&produced(Some(1.0), 100), 250),
-            Some(1.0),
-            "a backlog of an earlier start"
-        );
+        assert_eq!(share(&produced(Some(1.0), 100), 250), Some(1.0), "a backlog of an earlier start");
     }
 }

@@ -12,27 +12,19 @@ pub(crate) fn tell(words: impl Display) {
 
 /// A command's result on standard output.
 pub(crate) fn print(text: &str) -> anyhow::Result<()> {
-    io::stdout()
-        .write_all(text.as_bytes())
-        .context("cannot write to standard output")
+    io::stdout().write_all(text.as_bytes()).context("cannot write to standard output")
 }
 
 /// Whether the reader of a pipe (`head`) has seen enough, which is success.
 pub(crate) fn is_enough(error: &anyhow::Error) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe)
 }
 
 /// The error with its causes. Many messages already end in what caused them: nothing is said twice.
 pub(crate) fn explained(error: &anyhow::Error) -> String {
     let causes = error.chain().skip(1).map(ToString::to_string);
     causes.fold(error.to_string(), |text, cause| {
-        if text.contains(cause.trim_end()) {
-            text
-        } else {
-            format!("{text}: {cause}")
-        }
+        if text.contains(cause.trim_end()) { text } else { format!("{text}: {cause}") }
     })
 }
 

@@ -12,9 +12,8 @@ const FEED_FACT: &str = "feed";
 
 /// Understands `--feed NAME [PATH...]`.
 pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
-    let (name, arguments) = words
-        .split_first()
-        .context("--feed wants sample, live, recording PATH... or blocks PATH...")?;
+    let (name, arguments) =
+        words.split_first().context("--feed wants sample, live, recording PATH... or blocks PATH...")?;
     let paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
     let feed = match name.as_str() {
         "sample" => Feed::Sample,
@@ -26,33 +25,22 @@ pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
         }
     };
     match feed {
-        Feed::Sample | Feed::Live => ensure!(
-            paths.is_empty(),
-            "--feed {name} takes no path; leave {} out",
-            arguments.join(" ")
-        ),
+        Feed::Sample | Feed::Live => {
+            ensure!(paths.is_empty(), "--feed {name} takes no path; leave {} out", arguments.join(" "))
+        }
         Feed::Recording(_) | Feed::Blocks(_) => {
-            ensure!(
-                !paths.is_empty(),
-                "--feed {name} wants at least one PATH, a file or a folder of files"
-            );
+            ensure!(!paths.is_empty(), "--feed {name} wants at least one PATH, a file or a folder of files");
         }
     }
     if let Some(absent) = paths.iter().find(|path| !path.exists()) {
-        bail!(
-            "--feed {name}: there is no file or folder {}; mend the path",
-            absent.display()
-        );
+        bail!("--feed {name}: there is no file or folder {}; mend the path", absent.display());
     }
     Ok(feed)
 }
 
 /// The file of `--store`, or the one that belongs to the feed by default.
 pub(crate) fn store_file(named: Option<&Path>, kind: FeedKind, purpose: &str) -> PathBuf {
-    named.map_or_else(
-        || PathBuf::from(format!("bitcoin-dashboard-{kind}{purpose}.db")),
-        Path::to_owned,
-    )
+    named.map_or_else(|| PathBuf::from(format!("bitcoin-dashboard-{kind}{purpose}.db")), Path::to_owned)
 }
 
 /// Opens (or makes) the store, and refuses one that another kind of feed has filled: sample and real money must

@@ -59,12 +59,9 @@ fn log_to_standard_error(cli: &Cli) {
         Some(Command::Produce(_) | Command::Topology(_) | Command::Record(_)) => LevelFilter::INFO,
         _ => LevelFilter::WARN,
     };
-    let targets = std::env::var("RUST_LOG")
-        .ok()
-        .and_then(|wanted| wanted.parse::<Targets>().ok());
-    let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal());
+    let targets = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
+    let lines =
+        tracing_subscriber::fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     tracing_subscriber::registry()
         .with(lines)
         .with(targets.unwrap_or_else(|| Targets::new().with_default(level)))

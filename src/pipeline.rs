@@ -33,11 +33,7 @@ impl Pipeline {
         let engine = config.engine();
         let topology = assemble(store, config, &feed_over, &health)?;
         let running = block_in_place(|| topology.start(engine)).context("the topology does not start")?;
-        Ok(Self {
-            running,
-            feed_over,
-            health,
-        })
+        Ok(Self { running, feed_over, health })
     }
 
     /// Lets the topology do everything that is in the log. False if the interrupt came first.
@@ -70,11 +66,8 @@ impl Pipeline {
         let (observer, health) = (self.observer(), self.health.clone());
         Arc::new(move || {
             let away = health.away();
-            let status = Status {
-                ready: away.is_none(),
-                why: away.or_else(|| missed(&health)),
-                ..Status::default()
-            };
+            let status =
+                Status { ready: away.is_none(), why: away.or_else(|| missed(&health)), ..Status::default() };
             match advance.as_ref().map(Advance::now) {
                 None => Status {
                     topology: serde_json::to_value(observer.snapshot()).ok(),
@@ -116,12 +109,5 @@ pub(crate) fn assemble(
     let log: Arc<dyn Log> = Arc::new(store.clone());
     let index: Arc<dyn Index> = Arc::new(store.clone());
     let state = Arc::new(EmbeddedState::new(store.clone()));
-    Ok(bitcoin(
-        log,
-        index,
-        state,
-        config,
-        feed_over.clone(),
-        health.clone(),
-    )?)
+    Ok(bitcoin(log, index, state, config, feed_over.clone(), health.clone())?)
 }

@@ -63,23 +63,11 @@ impl Settings {
 
     fn validate(&self) -> Result<(), SettingsError> {
         let refuse = |section| {
-            move |why: Box<dyn std::error::Error>| SettingsError::NotAllowed {
-                section,
-                why: why.to_string(),
-            }
+            move |why: Box<dyn std::error::Error>| SettingsError::NotAllowed { section, why: why.to_string() }
         };
-        self.store
-            .validate()
-            .map_err(Into::into)
-            .map_err(refuse("store"))?;
-        self.producers
-            .validate()
-            .map_err(Into::into)
-            .map_err(refuse("producers"))?;
-        self.topology
-            .validate()
-            .map_err(Into::into)
-            .map_err(refuse("topology"))?;
+        self.store.validate().map_err(Into::into).map_err(refuse("store"))?;
+        self.producers.validate().map_err(Into::into).map_err(refuse("producers"))?;
+        self.topology.validate().map_err(Into::into).map_err(refuse("topology"))?;
         self.page.check().map_err(Into::into).map_err(refuse("page"))
     }
 }

@@ -11,19 +11,13 @@ use crate::support::{Bench, shared_data};
 fn expect_reason<'a>(letters: &'a [Value], words: &str) -> &'a Value {
     letters
         .iter()
-        .find(|letter| {
-            letter["_source"]["reason"]
-                .as_str()
-                .is_some_and(|reason| reason.contains(words))
-        })
+        .find(|letter| letter["_source"]["reason"].as_str().is_some_and(|reason| reason.contains(words)))
         .unwrap_or_else(|| panic!("no dead letter says `{words}`: {letters:#?}"))
 }
 
 fn some_blocks(data: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<PathBuf> = std::fs::read_dir(data.join("blocks/mainnet"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(data.join("blocks/mainnet")).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort_by_key(|path| path.metadata().unwrap().len());
     files.truncate(6);
     files
@@ -52,10 +46,7 @@ fn an_altered_block_is_a_dead_letter_and_the_others_count() {
     assert_eq!(letters.len(), 1, "{letters:#?}");
     let letter = &letters[0]["_source"];
     assert!(!letter["reason"].as_str().unwrap().is_empty());
-    assert!(
-        letter["raw_base64"].as_str().is_some_and(|raw| !raw.is_empty()),
-        "{letter}"
-    );
+    assert!(letter["raw_base64"].as_str().is_some_and(|raw| !raw.is_empty()), "{letter}");
 }
 
 #[test]
@@ -90,11 +81,7 @@ fn hostile_messages_are_dead_letters_and_the_good_one_counts() {
     let messages = [
         line("p3-btc-transactions", "blockchain-info", &nested),
         line("p3-btc-transactions", "blockchain-info", &utx("-1")),
-        line(
-            "p3-btc-transactions",
-            "blockchain-info",
-            &utx("9223372036854775808"),
-        ),
+        line("p3-btc-transactions", "blockchain-info", &utx("9223372036854775808")),
         line("p3-btc-transactions", "blockchain-info", &utx("2100000000000001")),
         line("p3-btc-transactions", "blockchain-info", &utx("\"many\"")),
         line("p3-btc-transactions", "blockchain-info", "{\"op\":\"utx\",\"x\":"),

@@ -4,18 +4,11 @@ use crate::support::{Bench, SHORT_SAMPLE, expect_success};
 
 #[track_caller]
 fn expect_refusal(bench: &Bench, arguments: &[&str], environment: &[(&str, &str)], words: &[&str]) {
-    let output = bench
-        .command(arguments)
-        .envs(environment.iter().copied())
-        .output()
-        .unwrap();
+    let output = bench.command(arguments).envs(environment.iter().copied()).output().unwrap();
     assert!(!output.status.success(), "{arguments:?} was accepted");
     let said = String::from_utf8(output.stderr).unwrap();
     for word in words {
-        assert!(
-            said.contains(word),
-            "`{word}` is missing in the answer to {arguments:?}:\n{said}"
-        );
+        assert!(said.contains(word), "`{word}` is missing in the answer to {arguments:?}:\n{said}");
     }
     assert!(!said.contains("panicked"), "{said}");
 }
@@ -26,37 +19,22 @@ fn mistakes_are_answered_with_what_is_allowed() {
     std::fs::write(bench.path("bad.toml"), "[producers]\nno_such_key = 1\n").unwrap();
     std::fs::write(bench.path("other.db"), "this is no store").unwrap();
     for (arguments, words) in [
-        (
-            &["up", "--feed", "tape"][..],
-            &["tape", "sample", "live", "recording", "blocks"][..],
-        ),
+        (&["up", "--feed", "tape"][..], &["tape", "sample", "live", "recording", "blocks"][..]),
         (&["replay", "--feed", "blocks"], &["blocks", "PATH"]),
         (&["replay", "--feed", "blocks", "nowhere.raw"], &["nowhere.raw"]),
         (&["replay", "--feed", "live"], &["live", "up"]),
-        (
-            &["up", "--feed", "sample", "tape.raw"],
-            &["tape.raw", "takes no path"],
-        ),
+        (&["up", "--feed", "sample", "tape.raw"], &["tape.raw", "takes no path"]),
         (&["replay", "--speed", "0"], &["--speed", "above 0"]),
         (&["replay", "--speed", "-1"], &["--speed", "above 0"]),
         (&["replay", "--prices", "nowhere.csv"], &["nowhere.csv"]),
         (&["replay", "--pools", "nowhere.json"], &["nowhere.json"]),
         (&["up", "--listen", "localhost"], &["--listen"]),
         (&["--store", "x.db", "replay"], &["after the command's name"]),
-        (
-            &["export", "--store", "nowhere.db", "--index", "btc-volume"],
-            &["nowhere.db"],
-        ),
-        (
-            &["export", "--store", "other.db", "--index", "btc-volume"],
-            &["other.db"],
-        ),
+        (&["export", "--store", "nowhere.db", "--index", "btc-volume"], &["nowhere.db"]),
+        (&["export", "--store", "other.db", "--index", "btc-volume"], &["other.db"]),
         (&["export", "--store", "other.db"], &["--index"]),
         (&["check-config", "--config", "nowhere.toml"], &["nowhere.toml"]),
-        (
-            &["check-config", "--config", "bad.toml"],
-            &["no_such_key", "producers"],
-        ),
+        (&["check-config", "--config", "bad.toml"], &["no_such_key", "producers"]),
         (&["produce", "prices"], &["bpi", "blockchain"]),
     ] {
         expect_refusal(&bench, arguments, &[], words);
@@ -67,21 +45,9 @@ fn mistakes_are_answered_with_what_is_allowed() {
 fn configuration_mistakes_name_key_value_and_what_is_allowed() {
     let bench = Bench::new();
     for (variable, value, words) in [
-        (
-            "BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT",
-            "0",
-            &["tasks_count", "0"][..],
-        ),
-        (
-            "BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT",
-            "many",
-            &["tasks_count", "many"],
-        ),
-        (
-            "BITCOIN_DASHBOARD__PAGE__LISTEN",
-            "8080",
-            &["page.listen", "8080", "127.0.0.1:8080"],
-        ),
+        ("BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT", "0", &["tasks_count", "0"][..]),
+        ("BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT", "many", &["tasks_count", "many"]),
+        ("BITCOIN_DASHBOARD__PAGE__LISTEN", "8080", &["page.listen", "8080", "127.0.0.1:8080"]),
         ("BITCOIN_DASHBOARD__NO_SUCH__KEY", "1", &["no_such", "topology"]),
     ] {
         expect_refusal(&bench, &["check-config"], &[(variable, value)], words);
@@ -99,27 +65,18 @@ fn the_configuration_in_force_is_a_configuration_file() {
     expect_success(&again);
     assert_eq!(output.stdout, again.stdout);
     let before = bench.run(["--config", file.to_str().unwrap(), "check-config"]);
-    assert_eq!(
-        output.stdout, before.stdout,
-        "the option may stand before the command"
-    );
+    assert_eq!(output.stdout, before.stdout, "the option may stand before the command");
 }
 
 #[test]
 fn a_list_can_come_from_the_environment() {
     let bench = Bench::new();
     let mut command = bench.command(["check-config"]);
-    command.env(
-        "BITCOIN_DASHBOARD__PAGE__HOSTS_ALLOWED",
-        "dash.example,btc.example",
-    );
+    command.env("BITCOIN_DASHBOARD__PAGE__HOSTS_ALLOWED", "dash.example,btc.example");
     let output = command.output().unwrap();
     expect_success(&output);
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(
-        said.contains(r#""dash.example""#) && said.contains(r#""btc.example""#),
-        "{said}"
-    );
+    assert!(said.contains(r#""dash.example""#) && said.contains(r#""btc.example""#), "{said}");
 }
 
 #[test]
@@ -132,21 +89,11 @@ fn export_is_sorted_by_id_and_an_absent_index_is_said() {
         .map(|document| document["_id"].as_str().unwrap().to_owned())
         .collect();
     assert!(ids.len() > 10 && ids.is_sorted(), "{ids:?}");
-    assert_eq!(
-        bench.export("btc-dead-letter"),
-        "",
-        "a known index without documents is empty"
-    );
+    assert_eq!(bench.export("btc-dead-letter"), "", "a known index without documents is empty");
     let store = bench.store();
     expect_refusal(
         &bench,
-        &[
-            "export",
-            "--store",
-            store.to_str().unwrap(),
-            "--index",
-            "btc-volumes",
-        ],
+        &["export", "--store", store.to_str().unwrap(), "--index", "btc-volumes"],
         &[],
         &["btc-volumes", "btc-volume"],
     );
@@ -181,12 +128,8 @@ fn a_reader_that_has_gone_is_no_error() {
     for arguments in [&["topology", "--plan"][..], &["check-config"]] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let status = bench
-            .command(arguments)
-            .stdout(writer.try_clone().unwrap())
-            .stderr(writer)
-            .status()
-            .unwrap();
+        let status =
+            bench.command(arguments).stdout(writer.try_clone().unwrap()).stderr(writer).status().unwrap();
         assert!(status.success(), "{arguments:?}: {status}");
     }
     let (reader, writer) = std::io::pipe().unwrap();

@@ -24,18 +24,9 @@ impl Up {
     fn start(bench: &Bench, feed: &[&str]) -> Self {
         let store = bench.store();
         let mut child = bench
-            .command([
-                "up",
-                "--listen",
-                "127.0.0.1:0",
-                "--store",
-                store.to_str().unwrap(),
-            ])
+            .command(["up", "--listen", "127.0.0.1:0", "--store", store.to_str().unwrap()])
             .args(feed)
-            .env(
-                "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
-                "0.2",
-            )
+            .env("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND", "0.2")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -53,12 +44,7 @@ impl Up {
     fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-            self.address
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
@@ -69,10 +55,7 @@ impl Up {
     fn wait_for(&self, what: &str, condition: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + PATIENCE;
         while !condition(self) {
-            assert!(
-                Instant::now() < deadline,
-                "{what} did not come within {PATIENCE:?}"
-            );
+            assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
             std::thread::park_timeout(Duration::from_millis(50));
         }
     }
@@ -114,10 +97,7 @@ fn the_page_lives_and_ctrl_c_loses_nothing() {
     let up = Up::start(&bench, &["--speed", "100"]);
     let (status, page) = up.get("/");
     assert_eq!(status, 200);
-    assert!(
-        page.contains("<html") && page.contains("sample"),
-        "the page is labelled with its feed"
-    );
+    assert!(page.contains("<html") && page.contains("sample"), "the page is labelled with its feed");
     up.wait_for("readiness", |up| up.get("/ready").0 == 200);
     up.wait_for("a price on the page", |up| up.get("/").1.contains('€'));
     let (status, metrics) = up.get("/metrics");
@@ -136,16 +116,11 @@ fn the_page_lives_and_ctrl_c_loses_nothing() {
     for (index, before) in INDICES.iter().zip(&before) {
         let after = bench.export(index);
         let ids = |export: &str| -> Vec<String> {
-            export
-                .lines()
-                .map(|line| line.split("\"_version\"").next().unwrap().to_owned())
-                .collect()
+            export.lines().map(|line| line.split("\"_version\"").next().unwrap().to_owned()).collect()
         };
         let after_ids = ids(&after);
-        let lost: Vec<String> = ids(before)
-            .into_iter()
-            .filter(|id| after_ids.binary_search(id).is_err())
-            .collect();
+        let lost: Vec<String> =
+            ids(before).into_iter().filter(|id| after_ids.binary_search(id).is_err()).collect();
         assert!(lost.is_empty(), "{index} lost {lost:?}");
     }
 }
@@ -169,9 +144,7 @@ fn files_are_read_at_once_however_long_their_past() {
         let hours = up.get("/api/volume").1;
         hours.contains("2014-10-29T00:00:00Z") && hours.contains("2024-10-29T00:00:00Z")
     });
-    up.wait_for("the end of the history", |up| {
-        !up.get("/").1.contains("Reading the history")
-    });
+    up.wait_for("the end of the history", |up| !up.get("/").1.contains("Reading the history"));
     let (status, took) = up.interrupt();
     assert!(status.success() && took < SHUTDOWN_MAX, "{status} after {took:?}");
 }

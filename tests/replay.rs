@@ -15,17 +15,11 @@ fn facts(data: &Path) -> Vec<Value> {
 
 /// The facts of the blocks under `blocks/mainnet`.
 fn mainnet_facts(data: &Path) -> Vec<Value> {
-    facts(data)
-        .into_iter()
-        .filter(|f| f["file"].as_str().unwrap().starts_with("blocks/mainnet/"))
-        .collect()
+    facts(data).into_iter().filter(|f| f["file"].as_str().unwrap().starts_with("blocks/mainnet/")).collect()
 }
 
 fn pool(fact: &Value) -> &str {
-    fact["pool"]
-        .as_str()
-        .or_else(|| fact["pool"]["name"].as_str())
-        .unwrap_or("unknown")
+    fact["pool"].as_str().or_else(|| fact["pool"]["name"].as_str()).unwrap_or("unknown")
 }
 
 /// One hour, as the facts or as the documents give it.
@@ -75,15 +69,9 @@ fn miners_of_facts(facts: &[Value]) -> BTreeMap<String, Earned> {
     let mut miners: BTreeMap<String, Earned> = BTreeMap::new();
     for fact in facts {
         let time = fact["time_utc"].as_str().unwrap();
-        let slug: String = pool(fact)
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .map(|c| c.to_ascii_lowercase())
-            .collect();
-        for id in [
-            format!("day:{}:{slug}", &time[..10]),
-            format!("month:{}:{slug}", &time[..7]),
-        ] {
+        let slug: String =
+            pool(fact).chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        for id in [format!("day:{}:{slug}", &time[..10]), format!("month:{}:{slug}", &time[..7])] {
             let earned = miners.entry(id).or_default();
             earned.blocks += 1;
             earned.reward_sat += fact["coinbase_total_sat"].as_u64().unwrap();
@@ -114,25 +102,15 @@ fn real_blocks_give_exactly_the_facts_and_again_change_nothing() {
         return;
     };
     let facts = mainnet_facts(&data);
-    let (blocks, prices) = (
-        data.join("blocks/mainnet"),
-        data.join("prices/kraken_XBTEUR_60_2024-10.csv"),
-    );
-    let feed = [
-        "blocks",
-        blocks.to_str().unwrap(),
-        "--prices",
-        prices.to_str().unwrap(),
-    ];
+    let (blocks, prices) = (data.join("blocks/mainnet"), data.join("prices/kraken_XBTEUR_60_2024-10.csv"));
+    let feed = ["blocks", blocks.to_str().unwrap(), "--prices", prices.to_str().unwrap()];
     let bench = Bench::new();
     bench.replay(&feed, &[]);
 
     let blocks = bench.documents("btc-raw-blocks");
     assert_eq!(blocks.len(), facts.len());
     for fact in &facts {
-        let block = blocks
-            .iter()
-            .find(|block| block["_source"]["hash"] == fact["hash"]);
+        let block = blocks.iter().find(|block| block["_source"]["hash"] == fact["hash"]);
         let block = &block.unwrap_or_else(|| panic!("no document for {fact}"))["_source"];
         for (field, expected) in [
             ("outputs_sat", &fact["outputs_non_coinbase_sat"]),
@@ -215,10 +193,7 @@ fn order_repetition_and_parallelism_change_no_byte() {
             &[("BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT", tasks)],
         );
         let exports: Vec<String> = INDICES.iter().map(|index| bench.export(index)).collect();
-        assert!(
-            exports.iter().all(|export| !export.is_empty()),
-            "every index has documents"
-        );
+        assert!(exports.iter().all(|export| !export.is_empty()), "every index has documents");
         match &expected {
             None => expected = Some(exports),
             Some(expected) => {

@@ -2,10 +2,7 @@
 //!
 //! Everything runs the real binary against a store in a folder of its own. A test that wants the shared
 //! recorded data says `skipped:` on standard error where they are absent.
-#![allow(
-    clippy::unwrap_used,
-    reason = "a test that cannot go on should stop where it is"
-)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
 /// Wrong blocks, wrong bytes, hostile messages: they end in the dead letters and stop nothing.
 mod bad_input;

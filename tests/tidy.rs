@@ -15,15 +15,8 @@ fn root() -> &'static Path {
 
 /// Every file of the repository that git tracks.
 fn tracked_files() -> Vec<PathBuf> {
-    let output = Command::new("git")
-        .args(["ls-files", "-z"])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "git ls-files failed; run the tests in a git checkout"
-    );
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
+    assert!(output.status.success(), "git ls-files failed; run the tests in a git checkout");
     String::from_utf8(output.stdout)
         .unwrap()
         .split_terminator('\0')
@@ -33,13 +26,10 @@ fn tracked_files() -> Vec<PathBuf> {
 }
 
 fn rust_files() -> impl Iterator<Item = (PathBuf, String)> {
-    tracked_files()
-        .into_iter()
-        .filter(|path| path.extension().is_some_and(|e| e == "rs"))
-        .map(|path| {
-            let text = std::fs::read_to_string(&path).unwrap();
-            (path, text)
-        })
+    tracked_files().into_iter().filter(|path| path.extension().is_some_and(|e| e == "rs")).map(|path| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path, text)
+    })
 }
 
 #[test]
@@ -49,14 +39,8 @@ fn crates_depend_only_as_the_layers_allow() {
         ("btc-records", &[][..]),
         ("trombe-connectors", &[][..]),
         ("btc-producers", &["btc-records", "trombe-connectors"][..]),
-        (
-            "btc-topology",
-            &["btc-records", "trombe-connectors", "trombe"][..],
-        ),
-        (
-            "btc-dashboard-web",
-            &["trombe-connectors", "trombe", "btc-topology"][..],
-        ),
+        ("btc-topology", &["btc-records", "trombe-connectors", "trombe"][..]),
+        ("btc-dashboard-web", &["trombe-connectors", "trombe", "btc-topology"][..]),
         (
             "bitcoin-dashboard",
             &[
@@ -103,26 +87,14 @@ fn files_stay_short() {
         .filter(|(_, lines)| *lines > FILE_LINES_MAX)
         .map(|(path, lines)| format!("{} has {lines} lines", path.display()))
         .collect();
-    assert!(
-        long.is_empty(),
-        "split these by concept (at most {FILE_LINES_MAX} lines): {long:#?}"
-    );
+    assert!(long.is_empty(), "split these by concept (at most {FILE_LINES_MAX} lines): {long:#?}");
 }
 
 /// Where a thread may sleep, and why.
 const SLEEPERS: [(&str, &str); 3] = [
-    (
-        "connectors/src/conformance/mod.rs",
-        "polls any store for a condition, with an end",
-    ),
-    (
-        "connectors/src/conformance/log_steps.rs",
-        "polls any store for a condition, with an end",
-    ),
-    (
-        "connectors/src/embedded/writer.rs",
-        "backs off while another process writes, which cannot wake it",
-    ),
+    ("connectors/src/conformance/mod.rs", "polls any store for a condition, with an end"),
+    ("connectors/src/conformance/log_steps.rs", "polls any store for a condition, with an end"),
+    ("connectors/src/embedded/writer.rs", "backs off while another process writes, which cannot wake it"),
 ];
 
 #[test]
@@ -147,37 +119,20 @@ fn only_the_clock_reads_the_engines_time() {
         .map(|(path, _)| path)
         .filter(|path| !path.ends_with("clock.rs"))
         .collect();
-    assert!(
-        outside.is_empty(),
-        "the engine's time comes from its Clock: {outside:#?}"
-    );
+    assert!(outside.is_empty(), "the engine's time comes from its Clock: {outside:#?}");
 }
 
 #[test]
 fn the_architecture_page_names_what_is_there() {
     let page = std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    for folder in [
-        "src",
-        "runtime",
-        "records",
-        "connectors",
-        "producers",
-        "topology",
-        "dashboards",
-        "tests",
-    ] {
-        assert!(
-            page.contains(&format!("{folder}/")),
-            "ARCHITECTURE.md does not explain {folder}/"
-        );
+    for folder in ["src", "runtime", "records", "connectors", "producers", "topology", "dashboards", "tests"]
+    {
+        assert!(page.contains(&format!("{folder}/")), "ARCHITECTURE.md does not explain {folder}/");
     }
     for word in page.split(|c: char| c.is_whitespace() || "`()|,".contains(c)) {
         let is_rust = Path::new(word).extension().is_some_and(|e| e == "rs");
         let is_path = word.contains('/') && is_rust && !word.contains("://");
-        assert!(
-            !is_path || root().join(word).is_file(),
-            "ARCHITECTURE.md names {word}, which is not there"
-        );
+        assert!(!is_path || root().join(word).is_file(), "ARCHITECTURE.md names {word}, which is not there");
     }
 }
 

@@ -35,20 +35,9 @@ async fn main() -> Answer<()> {
         Some("off") => Synchronous::Off,
         Some(other) => return Err(format!("`{other}`: full, normal or off is allowed").into()),
     };
-    let config = EmbeddedConfig {
-        synchronous,
-        ..EmbeddedConfig::default()
-    };
+    let config = EmbeddedConfig { synchronous, ..EmbeddedConfig::default() };
     let store = EmbeddedStore::open(folder.path().join("store"), config)?;
-    store
-        .create_topic(
-            TOPIC,
-            &TopicOptions {
-                partitions: 9,
-                retention_ms: None,
-            },
-        )
-        .await?;
+    store.create_topic(TOPIC, &TopicOptions { partitions: 9, retention_ms: None }).await?;
 
     let only = arguments.next();
     let wanted = |part| only.as_deref().is_none_or(|only| only == part);
@@ -93,12 +82,8 @@ async fn appends(store: &EmbeddedStore) -> Answer<()> {
 }
 
 fn polls(store: &EmbeddedStore) -> Answer<()> {
-    let options = ConsumerOptions {
-        group: "rates".into(),
-        topics: vec![TOPIC.into()],
-        member: 0,
-        members: 1,
-    };
+    let options =
+        ConsumerOptions { group: "rates".into(), topics: vec![TOPIC.into()], member: 0, members: 1 };
     let mut consumer = store.consumer(options)?;
     let mut records = Vec::new();
     let mut clock = Clock::start();
@@ -125,9 +110,7 @@ async fn bulks(store: &EmbeddedStore) -> Answer<()> {
         let mut clock = Clock::start();
         while clock.is_running() {
             let ids = clock.done..clock.done + batch;
-            store
-                .bulk(ids.map(|n| document("new", (batch << 32) + n, 1)).collect())
-                .await?;
+            store.bulk(ids.map(|n| document("new", (batch << 32) + n, 1)).collect()).await?;
             clock.done += batch;
         }
         clock.report(&format!("new documents, bulks of {batch}"));
@@ -146,9 +129,7 @@ async fn bulks(store: &EmbeddedStore) -> Answer<()> {
     while clock.is_running() {
         let ids = clock.done..clock.done + 1000;
         let version = clock.done + 1;
-        store
-            .bulk(ids.map(|n| document("hours", n % 5000, version)).collect())
-            .await?;
+        store.bulk(ids.map(|n| document("hours", n % 5000, version)).collect()).await?;
         clock.done += 1000;
     }
     clock.report("replaced documents, bulks of 1000");
@@ -190,26 +171,14 @@ fn messages(first: u64, count: u64) -> Vec<Message> {
 
 fn document(index: &str, n: u64, version: u64) -> Document {
     let timestamp = DateTime::UNIX_EPOCH + TimeDelta::seconds(n.cast_signed() % 86_400);
-    let source = format!(
-        "{{\"@timestamp\":\"{}\",\"text\":\"{}\"}}",
-        timestamp.to_rfc3339(),
-        "x".repeat(220)
-    );
-    Document {
-        index: index.into(),
-        id: scattered(n),
-        version,
-        timestamp,
-        source,
-    }
+    let source =
+        format!("{{\"@timestamp\":\"{}\",\"text\":\"{}\"}}", timestamp.to_rfc3339(), "x".repeat(220));
+    Document { index: index.into(), id: scattered(n), version, timestamp, source }
 }
 
 /// A number as 32 hex digits in no order, as hashes are.
 fn scattered(n: u64) -> String {
-    format!(
-        "{:032x}",
-        u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
-    )
+    format!("{:032x}", u128::from(n + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835))
 }
 
 struct Clock {
@@ -220,22 +189,14 @@ struct Clock {
 
 impl Clock {
     fn start() -> Self {
-        Self {
-            started: Instant::now(),
-            processor: processor_time(),
-            done: 0,
-        }
+        Self { started: Instant::now(), processor: processor_time(), done: 0 }
     }
 
     fn is_running(&self) -> bool {
         self.started.elapsed() < ROUND
     }
 
-    #[expect(
-        clippy::print_stdout,
-        clippy::cast_precision_loss,
-        reason = "a report to be read by people"
-    )]
+    #[expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "a report to be read by people")]
     fn report(self, what: &str) {
         let rate = self.done as f64 / self.started.elapsed().as_secs_f64();
         let each_us = processor_time().saturating_sub(self.processor).as_secs_f64() * 1e6 / self.done as f64;
@@ -247,12 +208,6 @@ impl Clock {
 fn processor_time() -> Duration {
     const TICK_MS: u64 = 10;
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat
-        .rsplit(") ")
-        .next()
-        .unwrap_or_default()
-        .split(' ')
-        .skip(11)
-        .take(2);
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
     Duration::from_millis(fields.filter_map(|ticks| ticks.parse::<u64>().ok()).sum::<u64>() * TICK_MS)
 }

@@ -25,10 +25,7 @@ pub struct Message {
 impl Message {
     /// The value of the first header of this name.
     pub fn header(&self, name: &str) -> Option<&Bytes> {
-        self.headers
-            .iter()
-            .find(|(header, _)| header == name)
-            .map(|(_, value)| value)
+        self.headers.iter().find(|(header, _)| header == name).map(|(_, value)| value)
     }
 }
 

@@ -23,10 +23,7 @@ fn murmur2(key: &[u8]) -> u32 {
 
     let (words, tail) = key.as_chunks::<4>();
     // Kafka's lengths are 32 bits wide, and so is this one.
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "the hash is defined on the length modulo 2^32"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "the hash is defined on the length modulo 2^32")]
     let mut hash = SEED ^ key.len() as u32;
     for word in words {
         let mut k = u32::from_le_bytes(*word).wrapping_mul(MULTIPLIER);

@@ -16,10 +16,7 @@ use trombe_connectors::{
 use crate::support::{BYTES_MAX, consumer, message, topic};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
 #[derive(Clone, Debug)]
@@ -70,10 +67,7 @@ fn poll(model: &mut LogModel, reader: &mut dyn LogConsumer, records_max: usize, 
     let mut records = Vec::new();
     reader.poll(records_max, bytes_max, &mut records).unwrap();
     let bytes = |records: &[trombe_connectors::Record]| -> usize {
-        records
-            .iter()
-            .map(|record| record.message.key.len() + record.message.value.len())
-            .sum()
+        records.iter().map(|record| record.message.key.len() + record.message.value.len()).sum()
     };
     assert!(records.len() <= records_max);
     if let [before @ .., _] = &records[..] {
@@ -99,19 +93,13 @@ fn run_log(steps: Vec<LogStep>) {
         let current = reader.as_deref_mut().unwrap();
         match step {
             LogStep::Append(keys) => {
-                let messages: Vec<_> = keys
-                    .iter()
-                    .map(|key| message(&key.to_string(), "value"))
-                    .collect();
+                let messages: Vec<_> = keys.iter().map(|key| message(&key.to_string(), "value")).collect();
                 let positions = block_on(store.append("topic", messages.clone())).unwrap();
                 for (position, message) in positions.iter().zip(&messages) {
                     assert_eq!((position.partition, position.offset), model.append(message));
                 }
             }
-            LogStep::Poll {
-                records_max,
-                bytes_max,
-            } => poll(&mut model, current, records_max, bytes_max),
+            LogStep::Poll { records_max, bytes_max } => poll(&mut model, current, records_max, bytes_max),
             LogStep::Commit => {
                 let next: Vec<_> = (0..PARTITIONS)
                     .map(|partition| Position {
@@ -131,11 +119,7 @@ fn run_log(steps: Vec<LogStep>) {
             LogStep::ReadAgain => {
                 for (partition, messages) in (0..).zip(&model.partitions) {
                     for (offset, message) in (0..).zip(messages) {
-                        let position = Position {
-                            topic: "topic".into(),
-                            partition,
-                            offset,
-                        };
+                        let position = Position { topic: "topic".into(), partition, offset };
                         let record = current.read(&position).unwrap().unwrap();
                         assert_eq!((&record.message, record.position), (message, position));
                     }
@@ -154,24 +138,15 @@ fn run_log(steps: Vec<LogStep>) {
 }
 
 fn document() -> impl Strategy<Value = Document> {
-    (
-        prop::sample::select(vec!["one", "two"]),
-        "[a-c\u{e9}]{1,2}",
-        0u64..6,
-        0i64..8,
-        any::<bool>(),
-    )
-        .prop_map(|(index, id, version, at_s, is_object)| Document {
+    (prop::sample::select(vec!["one", "two"]), "[a-c\u{e9}]{1,2}", 0u64..6, 0i64..8, any::<bool>()).prop_map(
+        |(index, id, version, at_s, is_object)| Document {
             index: index.into(),
             id,
             version,
             timestamp: DateTime::UNIX_EPOCH + TimeDelta::seconds(at_s),
-            source: if is_object {
-                format!("{{\"v\":{version}, \"t\":{at_s}}}")
-            } else {
-                "[]".into()
-            },
-        })
+            source: if is_object { format!("{{\"v\":{version}, \"t\":{at_s}}}") } else { "[]".into() },
+        },
+    )
 }
 
 fn run_index(bulks: Vec<Vec<Document>>) {
@@ -188,10 +163,7 @@ fn run_index(bulks: Vec<Vec<Document>>) {
             let key = (document.index.clone(), document.id.clone());
             if document.source == "[]" {
                 assert!(matches!(outcome, Outcome::Rejected(_)));
-            } else if model
-                .get(&key)
-                .is_some_and(|known| known.version >= document.version)
-            {
+            } else if model.get(&key).is_some_and(|known| known.version >= document.version) {
                 assert_eq!(outcome, Outcome::Stale);
             } else {
                 assert_eq!(outcome, Outcome::Indexed);
@@ -208,12 +180,7 @@ fn run_index(bulks: Vec<Vec<Document>>) {
         documents.retain(|document| (2..6).contains(&document.timestamp.timestamp()));
         let newest = documents.split_off(documents.len().saturating_sub(3));
         let at = |at_s| DateTime::UNIX_EPOCH + TimeDelta::seconds(at_s);
-        let range = Range {
-            index: name.into(),
-            from: at(2),
-            until: at(6),
-            documents_max: 3,
-        };
+        let range = Range { index: name.into(), from: at(2), until: at(6), documents_max: 3 };
         assert_eq!(
             block_on(store.range(&range)).unwrap(),
             newest.into_iter().map(stored).collect::<Vec<_>>()
@@ -224,18 +191,14 @@ fn run_index(bulks: Vec<Vec<Document>>) {
 fn change() -> impl Strategy<Value = StateChange> {
     let bytes = || prop::collection::vec(prop::sample::select(vec![0u8, 1, 254, 255]), 0..4);
     let expires = prop::option::weighted(0.3, prop_oneof![Just(1i64), Just(i64::MAX)]);
-    (
-        prop::sample::select(vec!["one", "two"]),
-        bytes(),
-        prop::option::of(bytes()),
-        expires,
-    )
-        .prop_map(|(namespace, key, value, expires_ms)| StateChange {
+    (prop::sample::select(vec!["one", "two"]), bytes(), prop::option::of(bytes()), expires).prop_map(
+        |(namespace, key, value, expires_ms)| StateChange {
             namespace: namespace.into(),
             key,
             value,
             expires_ms,
-        })
+        },
+    )
 }
 
 fn run_state(applies: Vec<(Vec<StateChange>, bool)>) {
@@ -243,13 +206,7 @@ fn run_state(applies: Vec<(Vec<StateChange>, bool)>) {
     let mut model: BTreeMap<(String, Vec<u8>), Vec<u8>> = BTreeMap::new();
     for (changes, is_pruned) in applies {
         store.state_apply(changes.clone()).unwrap();
-        for StateChange {
-            namespace,
-            key,
-            value,
-            expires_ms,
-        } in changes
-        {
+        for StateChange { namespace, key, value, expires_ms } in changes {
             match value {
                 Some(value) if expires_ms != Some(1) => model.insert((namespace, key), value),
                 _ => model.remove(&(namespace, key)),
@@ -269,11 +226,8 @@ fn run_state(applies: Vec<(Vec<StateChange>, bool)>) {
                 .unwrap();
             let wanted =
                 |((of, key), _): &(&(String, Vec<u8>), &Vec<u8>)| of == namespace && key.starts_with(prefix);
-            let expected: Vec<_> = model
-                .iter()
-                .filter(wanted)
-                .map(|((_, key), value)| (key.clone(), value.clone()))
-                .collect();
+            let expected: Vec<_> =
+                model.iter().filter(wanted).map(|((_, key), value)| (key.clone(), value.clone())).collect();
             assert_eq!(found, expected);
             for (key, value) in expected {
                 assert_eq!(store.state_get(namespace, &key).unwrap(), Some(value));

@@ -41,16 +41,10 @@ fn another_kind_of_file_is_refused() {
 fn another_programs_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.db");
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("CREATE TABLE theirs (x)")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap();
     assert!(matches!(refused(&path), OpenError::NotAStore(_)));
     fs::remove_file(&path).unwrap();
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("PRAGMA application_id = 7; VACUUM")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA application_id = 7; VACUUM").unwrap();
     assert!(matches!(refused(&path), OpenError::NotAStore(_)));
 }
 
@@ -59,22 +53,9 @@ fn a_newer_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     drop(open(&path));
-    Connection::open(&path)
-        .unwrap()
-        .execute_batch("PRAGMA user_version = 2")
-        .unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
     let error = refused(&path);
-    assert!(
-        matches!(
-            error,
-            OpenError::Newer {
-                found: 2,
-                known: 1,
-                ..
-            }
-        ),
-        "{error}"
-    );
+    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
     assert!(error.to_string().ends_with("use a newer version of the program"));
 }
 

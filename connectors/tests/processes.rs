@@ -66,17 +66,10 @@ async fn share(path: &Path, number: usize) {
     topic(&store, TOPIC, PARTITIONS, None).await;
     for round in 0..SHARE_ROUNDS {
         let messages = batch(&format!("{number}-{round}"));
-        let documents = (0..5)
-            .map(|id| document(id, (round * 10 + number) as u64))
-            .collect();
+        let documents = (0..5).map(|id| document(id, (round * 10 + number) as u64)).collect();
         let (appended, indexed) = tokio::join!(store.append(TOPIC, messages), store.bulk(documents));
         appended.unwrap();
-        assert!(
-            indexed
-                .unwrap()
-                .iter()
-                .all(|outcome| matches!(outcome, Outcome::Indexed | Outcome::Stale))
-        );
+        assert!(indexed.unwrap().iter().all(|outcome| matches!(outcome, Outcome::Indexed | Outcome::Stale)));
         store.state_apply(pair(&format!("{number}"), round)).unwrap();
     }
 }
@@ -87,9 +80,7 @@ async fn several_processes_share_a_file() {
     const PROCESSES: usize = 4;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let children: Vec<_> = (0..PROCESSES)
-        .map(|number| spawn("share", &path, number))
-        .collect();
+    let children: Vec<_> = (0..PROCESSES).map(|number| spawn("share", &path, number)).collect();
     for (mut child, mut output) in children {
         let mut said = String::new();
         output.read_to_string(&mut said).unwrap();
@@ -143,10 +134,7 @@ async fn a_lease_ends_with_its_process() {
     let (mut child, output) = spawn("hold a lease", &path, 0);
     assert!(output.lines().any(|line| line.unwrap() == "holding"));
     let taken = store.consumer(member("g", TOPIC, 1, 2)).err().unwrap();
-    assert!(
-        matches!(taken, LogError::PartitionTaken { partition: 1, .. }),
-        "{taken}"
-    );
+    assert!(matches!(taken, LogError::PartitionTaken { partition: 1, .. }), "{taken}");
     child.kill().unwrap();
     child.wait().unwrap();
     store.consumer(member("g", TOPIC, 1, 2)).unwrap();
@@ -199,45 +187,22 @@ async fn a_kill_loses_nothing_that_was_answered() {
 
         let store = open(&path);
         let batches = batches(&store);
-        let lost: Vec<_> = promised
-            .iter()
-            .filter(|name| !batches.contains_key(*name))
-            .collect();
+        let lost: Vec<_> = promised.iter().filter(|name| !batches.contains_key(*name)).collect();
         assert!(lost.is_empty(), "life {life}: {lost:?}");
-        assert!(
-            batches.values().all(|&count| count == BATCH),
-            "life {life}: a batch is torn"
-        );
+        assert!(batches.values().all(|&count| count == BATCH), "life {life}: a batch is torn");
         let documents = store.scan(INDEX, None, 10).await.unwrap();
-        assert!(
-            documents.iter().all(|found| found.version >= version),
-            "life {life}: {documents:?}"
-        );
-        assert!(
-            documents
-                .iter()
-                .all(|found| found.version == documents[0].version),
-            "a bulk is torn"
-        );
+        assert!(documents.iter().all(|found| found.version >= version), "life {life}: {documents:?}");
+        assert!(documents.iter().all(|found| found.version == documents[0].version), "a bulk is torn");
         let get = |key: &[u8]| store.state_get("pairs", key).unwrap();
-        assert_eq!(
-            get(b"life-left"),
-            get(b"life-right"),
-            "life {life}: the state is torn"
-        );
+        assert_eq!(get(b"life-left"), get(b"life-right"), "life {life}: the state is torn");
         assert_eq!(store.verify().unwrap(), [""; 0], "life {life}");
     }
-    println!(
-        "{LIVES} kills, {} batches of {BATCH} promised, none lost",
-        promised.len()
-    );
+    println!("{LIVES} kills, {} batches of {BATCH} promised, none lost", promised.len());
 }
 
 /// A batch whose messages carry its name, spread over the partitions.
 fn batch(name: &str) -> Vec<Message> {
-    (0..BATCH)
-        .map(|number| message(&format!("{name}-{number}"), name))
-        .collect()
+    (0..BATCH).map(|number| message(&format!("{name}-{number}"), name)).collect()
 }
 
 /// How many messages of each batch are there. Checks that the offsets are dense.
@@ -256,13 +221,7 @@ fn batches(store: &EmbeddedStore) -> BTreeMap<String, usize> {
 fn document(id: usize, version: u64) -> Document {
     let timestamp = DateTime::UNIX_EPOCH + TimeDelta::seconds(version.cast_signed());
     let source = format!("{{\"version\":{version}}}");
-    Document {
-        index: INDEX.into(),
-        id: id.to_string(),
-        version,
-        timestamp,
-        source,
-    }
+    Document { index: INDEX.into(), id: id.to_string(), version, timestamp, source }
 }
 
 /// Two keys that are always written together.
@@ -277,11 +236,7 @@ fn pair(name: &str, value: usize) -> Vec<StateChange> {
 }
 
 fn check_pair(store: &EmbeddedStore, name: &str, value: usize) {
-    let get = |side| {
-        store
-            .state_get("pairs", format!("{name}-{side}").as_bytes())
-            .unwrap()
-    };
+    let get = |side| store.state_get("pairs", format!("{name}-{side}").as_bytes()).unwrap();
     assert_eq!(get("left"), Some(value.to_string().into_bytes()));
     assert_eq!(get("right"), get("left"));
 }

@@ -32,10 +32,7 @@ async fn a_failing_operation_leaves_its_neighbours_alone() {
     for (number, answer) in appends.await.into_iter().enumerate() {
         match answer {
             Ok(positions) => assert_eq!(positions.len(), usize::from(number % 3 != 1)),
-            Err(error) => assert!(
-                number % 3 == 1 && matches!(error, LogError::NoSuchTopic(_)),
-                "{error}"
-            ),
+            Err(error) => assert!(number % 3 == 1 && matches!(error, LogError::NoSuchTopic(_)), "{error}"),
         }
     }
     let values: Vec<usize> = drain(&mut *consumer(&store, "g", TOPIC))
@@ -63,11 +60,7 @@ fn give_up_appends(store: &EmbeddedStore, count: usize) {
 async fn a_full_queue_makes_callers_wait() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let config = EmbeddedConfig {
-        queue_count_max: 2,
-        batch_count_max: 1,
-        ..config()
-    };
+    let config = EmbeddedConfig { queue_count_max: 2, batch_count_max: 1, ..config() };
     let store = EmbeddedStore::open(&path, config).unwrap();
     topic(&store, TOPIC, 1, None).await;
     let occupied = occupy(&path);
@@ -82,18 +75,12 @@ async fn a_full_queue_makes_callers_wait() {
 #[tokio::test]
 async fn a_caller_that_blocks_takes_no_turn_behind_those_it_holds_up() {
     let folder = tempfile::tempdir().unwrap();
-    let config = EmbeddedConfig {
-        queue_count_max: 1,
-        batch_count_max: 1,
-        ..config()
-    };
+    let config = EmbeddedConfig { queue_count_max: 1, batch_count_max: 1, ..config() };
     let path = folder.path().join("store");
     let store = EmbeddedStore::open(&path, config).unwrap();
     topic(&store, TOPIC, 1, None).await;
     let occupied = occupy(&path);
-    let mut appends = Box::pin(join_all(
-        (0..20).map(|_| store.append(TOPIC, vec![Message::default()])),
-    ));
+    let mut appends = Box::pin(join_all((0..20).map(|_| store.append(TOPIC, vec![Message::default()]))));
     assert!(appends.as_mut().now_or_never().is_none());
     drop(occupied);
     store.state_apply(vec![]).unwrap();
@@ -117,14 +104,7 @@ async fn the_last_handle_waits_for_the_queue() {
 async fn a_file_that_stays_occupied_is_unavailable() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
-    let store = EmbeddedStore::open(
-        &path,
-        EmbeddedConfig {
-            busy_timeout_ms: 20,
-            ..config()
-        },
-    )
-    .unwrap();
+    let store = EmbeddedStore::open(&path, EmbeddedConfig { busy_timeout_ms: 20, ..config() }).unwrap();
     topic(&store, TOPIC, 1, None).await;
     let occupied = occupy(&path);
     let answer = store.append(TOPIC, vec![Message::default()]).await;
@@ -137,19 +117,12 @@ async fn a_file_that_stays_occupied_is_unavailable() {
 async fn a_poll_takes_equal_shares_of_every_partition() {
     let store = EmbeddedStore::open_in_memory().unwrap();
     topic(&store, TOPIC, 4, None).await;
-    let messages = (0..4000)
-        .map(|number| message(&number.to_string(), "x"))
-        .collect();
+    let messages = (0..4000).map(|number| message(&number.to_string(), "x")).collect();
     store.append(TOPIC, messages).await.unwrap();
     let mut records = Vec::new();
-    consumer(&store, "g", TOPIC)
-        .poll(400, usize::MAX, &mut records)
-        .unwrap();
+    consumer(&store, "g", TOPIC).poll(400, usize::MAX, &mut records).unwrap();
     for partition in 0..4 {
-        let share = records
-            .iter()
-            .filter(|record| record.position.partition == partition)
-            .count();
+        let share = records.iter().filter(|record| record.position.partition == partition).count();
         assert_eq!(share, 100);
     }
 }
@@ -160,10 +133,7 @@ async fn a_partition_has_one_reader_a_group() {
     topic(&store, TOPIC, 3, None).await;
     let first = store.consumer(member("g", TOPIC, 0, 2)).unwrap();
     let taken = store.consumer(member("g", TOPIC, 0, 1)).err().unwrap();
-    assert!(
-        matches!(taken, LogError::PartitionTaken { partition: 0, .. }),
-        "{taken}"
-    );
+    assert!(matches!(taken, LogError::PartitionTaken { partition: 0, .. }), "{taken}");
     let second = store.consumer(member("g", TOPIC, 1, 2)).unwrap();
     let other = store.consumer(member("other", TOPIC, 0, 1)).unwrap();
     drop((first, second, other));
@@ -176,18 +146,9 @@ async fn a_commit_past_the_end_is_refused() {
     topic(&store, TOPIC, 1, None).await;
     store.append(TOPIC, vec![Message::default()]).await.unwrap();
     let mut reader = consumer(&store, "g", TOPIC);
-    let at = |topic: &str, offset| {
-        [Position {
-            topic: topic.into(),
-            partition: 0,
-            offset,
-        }]
-    };
+    let at = |topic: &str, offset| [Position { topic: topic.into(), partition: 0, offset }];
     for wrong in [at(TOPIC, 2), at(TOPIC, u64::MAX), at("elsewhere", 0)] {
-        assert!(
-            matches!(reader.commit(&wrong), Err(LogError::Refused(_))),
-            "{wrong:?}"
-        );
+        assert!(matches!(reader.commit(&wrong), Err(LogError::Refused(_))), "{wrong:?}");
     }
     reader.commit(&at(TOPIC, 1)).unwrap();
 }
@@ -208,10 +169,7 @@ fn facts_about_the_store_are_kept() {
 async fn names_that_kafka_would_refuse_are_refused() {
     use trombe_connectors::TopicOptions;
     let store = EmbeddedStore::open_in_memory().unwrap();
-    let options = |partitions, retention_ms| TopicOptions {
-        partitions,
-        retention_ms,
-    };
+    let options = |partitions, retention_ms| TopicOptions { partitions, retention_ms };
     let long = "t".repeat(250);
     let wrong = [
         ("", options(1, None)),
@@ -237,27 +195,17 @@ async fn an_idle_poll_is_cheap() {
     for _ in 0..1000 {
         reader.poll(100, 1 << 20, &mut Vec::new()).unwrap();
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(1),
-        "about 2 ms on an idle machine"
-    );
+    assert!(started.elapsed() < Duration::from_secs(1), "about 2 ms on an idle machine");
 }
 
 #[tokio::test]
 async fn an_offset_that_no_partition_reaches_is_not_read_from_the_next_one() {
     let store = EmbeddedStore::open_in_memory().unwrap();
     topic(&store, TOPIC, 2, None).await;
-    store
-        .append(TOPIC, (0..9).map(|key| message(&key.to_string(), "x")).collect())
-        .await
-        .unwrap();
+    store.append(TOPIC, (0..9).map(|key| message(&key.to_string(), "x")).collect()).await.unwrap();
     let mut reader = consumer(&store, "g", TOPIC);
     for offset in [9, (1 << 40) - 1, 1 << 40, i64::MAX.cast_unsigned(), u64::MAX] {
-        let position = Position {
-            topic: TOPIC.into(),
-            partition: 0,
-            offset,
-        };
+        let position = Position { topic: TOPIC.into(), partition: 0, offset };
         assert_eq!(reader.read(&position).unwrap(), None, "{offset}");
     }
 }
@@ -269,10 +217,7 @@ async fn a_poll_that_fails_has_taken_nothing() {
     let path = folder.path().join("store");
     let store = open(&path);
     topic(&store, TOPIC, 1, None).await;
-    store
-        .append(TOPIC, vec![message("", "a"), message("", "b"), message("", "c")])
-        .await
-        .unwrap();
+    store.append(TOPIC, vec![message("", "a"), message("", "b"), message("", "c")]).await.unwrap();
     let file = rusqlite::Connection::open(&path).unwrap();
     let damage = "UPDATE messages SET headers = x'01' WHERE value = CAST('b' AS BLOB)";
     assert_eq!(file.execute(damage, ()).unwrap(), 1);

@@ -46,21 +46,10 @@ async fn main() -> Result<(), ProduceError> {
 }
 
 async fn run(what: Feed, config: ProducersConfig) -> Result<(Summary, Duration), ProduceError> {
-    let options = FeedOptions {
-        feed: what,
-        prices_csv: Vec::new(),
-        speed: Speed::Max,
-        run: Run::Replay,
-        config,
-    };
+    let options =
+        FeedOptions { feed: what, prices_csv: Vec::new(), speed: Speed::Max, run: Run::Replay, config };
     let start = Instant::now();
-    let summary = feed(
-        Arc::new(Nowhere),
-        options,
-        Arc::new(Progress::new()),
-        std::future::pending(),
-    )
-    .await?;
+    let summary = feed(Arc::new(Nowhere), options, Arc::new(Progress::new()), std::future::pending()).await?;
     Ok((summary, start.elapsed()))
 }
 

@@ -36,10 +36,7 @@ impl Backoff {
 
     /// How long to wait after one more failure.
     pub(crate) fn next(&mut self) -> Duration {
-        let doubled = self
-            .first
-            .saturating_mul(1 << self.failures.min(20))
-            .min(self.longest);
+        let doubled = self.first.saturating_mul(1 << self.failures.min(20)).min(self.longest);
         self.failures = self.failures.saturating_add(1);
         let half = doubled / 2;
         let scatter_us = u64::try_from(half.as_micros()).unwrap_or(u64::MAX);

@@ -38,14 +38,7 @@ pub(crate) async fn hold_websockets(
     let connector = Connector::Rustls(Arc::new(tls::client_config(&config.http)?));
     let workers = config.blockchain.sources.iter().map(|source| {
         let (errands, queue) = mpsc::channel(config.blockchain.errands_max);
-        let link = Link {
-            config,
-            source,
-            outbox,
-            progress,
-            seen: Arc::default(),
-            errands,
-        };
+        let link = Link { config, source, outbox, progress, seen: Arc::default(), errands };
         let (http, connector) = (&http, connector.clone());
         async move {
             let runner = errands::run(link.clone(), http, queue);

@@ -43,11 +43,7 @@ pub(crate) async fn poll_prices(
         |source: &PriceSource| Duration::from_millis(source.interval_ms.unwrap_or(bpi.interval_ms));
     let mut poller = Poller {
         sources: &bpi.sources,
-        roster: Roster::new(
-            bpi.sources.iter().map(interval),
-            bpi.sources_active,
-            Instant::now(),
-        ),
+        roster: Roster::new(bpi.sources.iter().map(interval), bpi.sources_active, Instant::now()),
         guard: Guard::new(bpi),
         probes: vec![Backoff::between(config.backoff.first_ms, bpi.probe_ms_max); bpi.sources.len()],
         outbox,
@@ -114,10 +110,7 @@ impl Poller<'_> {
                 return self.outbox.send(letter).await;
             }
         };
-        match self
-            .guard
-            .judge(source, &price, provider.tells_time(), Instant::now())
-        {
+        match self.guard.judge(source, &price, provider.tells_time(), Instant::now()) {
             Verdict::Good => {
                 self.succeed(source, received_ms);
                 let key = price_key(name, price.observed_at.timestamp());
@@ -132,11 +125,7 @@ impl Poller<'_> {
             Verdict::Frozen => {
                 self.progress.repeated_price();
                 let price = price.eur.decimal();
-                self.fail(
-                    source,
-                    &format!("frozen: {price} EUR for longer than `bpi.frozen_ms_max`"),
-                    None,
-                );
+                self.fail(source, &format!("frozen: {price} EUR for longer than `bpi.frozen_ms_max`"), None);
                 Ok(())
             }
             Verdict::Absurd { median } => {
@@ -154,18 +143,13 @@ impl Poller<'_> {
     fn succeed(&mut self, source: usize, received_ms: i64) {
         self.roster.succeeded(source, Instant::now());
         self.probes[source].reset();
-        let state = if self.roster.is_wanted(source) {
-            "live"
-        } else {
-            "stand-by"
-        };
-        self.progress
-            .source(self.sources[source].provider.source(), |seen| {
-                state.clone_into(&mut seen.state);
-                seen.healthy = true;
-                seen.messages += 1;
-                seen.last_message_ms = Some(received_ms);
-            });
+        let state = if self.roster.is_wanted(source) { "live" } else { "stand-by" };
+        self.progress.source(self.sources[source].provider.source(), |seen| {
+            state.clone_into(&mut seen.state);
+            seen.healthy = true;
+            seen.messages += 1;
+            seen.last_message_ms = Some(received_ms);
+        });
     }
 
     fn fail(&mut self, source: usize, reason: &str, retry_after: Option<Duration>) {

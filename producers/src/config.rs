@@ -84,10 +84,7 @@ pub struct BackoffConfig {
 
 impl Default for BackoffConfig {
     fn default() -> Self {
-        Self {
-            first_ms: 500,
-            longest_ms: 60_000,
-        }
+        Self { first_ms: 500, longest_ms: 60_000 }
     }
 }
 
@@ -140,11 +137,7 @@ pub struct SampleConfig {
 
 impl Default for SampleConfig {
     fn default() -> Self {
-        Self {
-            seed: 20_090_103,
-            transactions_per_second: 0.5,
-            history_hours: 48,
-        }
+        Self { seed: 20_090_103, transactions_per_second: 0.5, history_hours: 48 }
     }
 }
 
@@ -164,12 +157,7 @@ pub struct RecordConfig {
 
 impl Default for RecordConfig {
     fn default() -> Self {
-        Self {
-            file_bytes_max: 256 << 20,
-            file_ms_max: 3_600_000,
-            frame_ms_max: 10_000,
-            compression_level: 6,
-        }
+        Self { file_bytes_max: 256 << 20, file_ms_max: 3_600_000, frame_ms_max: 10_000, compression_level: 6 }
     }
 }
 
@@ -188,11 +176,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// A refusal of `value` for `key`.
     pub(crate) fn new(key: impl Into<String>, value: impl Display, allowed: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            value: value.to_string(),
-            allowed: allowed.into(),
-        }
+        Self { key: key.into(), value: value.to_string(), allowed: allowed.into() }
     }
 }
 
@@ -207,43 +191,23 @@ impl ProducersConfig {
         within("http.headers_ms_max", http.headers_ms_max, 1..=600_000)?;
         within("http.body_ms_max", http.body_ms_max, 1..=3_600_000)?;
         within("http.body_bytes_max", http.body_bytes_max, 1_024..=1 << 30)?;
-        within(
-            "http.block_body_bytes_max",
-            http.block_body_bytes_max,
-            1_024..=1 << 30,
-        )?;
+        within("http.block_body_bytes_max", http.block_body_bytes_max, 1_024..=1 << 30)?;
         within("http.retry_after_ms_max", http.retry_after_ms_max, 1..=86_400_000)?;
 
         within("backoff.first_ms", self.backoff.first_ms, 1..=600_000)?;
-        within(
-            "backoff.longest_ms",
-            self.backoff.longest_ms,
-            self.backoff.first_ms..=3_600_000,
-        )?;
+        within("backoff.longest_ms", self.backoff.longest_ms, self.backoff.first_ms..=3_600_000)?;
 
         let outbox = &self.outbox;
         within("outbox.messages_max", outbox.messages_max, 1..=10_000_000)?;
         within("outbox.bytes_max", outbox.bytes_max, 1_024..=u32::MAX as usize)?;
-        within(
-            "outbox.batch_messages_max",
-            outbox.batch_messages_max,
-            1..=outbox.messages_max,
-        )?;
-        within(
-            "outbox.batch_bytes_max",
-            outbox.batch_bytes_max,
-            1..=outbox.bytes_max,
-        )?;
+        within("outbox.batch_messages_max", outbox.batch_messages_max, 1..=outbox.messages_max)?;
+        within("outbox.batch_bytes_max", outbox.batch_bytes_max, 1..=outbox.bytes_max)?;
         within("outbox.linger_ms", outbox.linger_ms, 0..=60_000)?;
         within("outbox.retry_ms_max", outbox.retry_ms_max, 1..=600_000)?;
         within("outbox.drain_ms_max", outbox.drain_ms_max, 0..=600_000)?;
 
         let sample = &self.sample;
-        within(
-            "sample.transactions_per_second",
-            sample.transactions_per_second,
-            0.0..=100_000.0,
-        )?;
+        within("sample.transactions_per_second", sample.transactions_per_second, 0.0..=100_000.0)?;
         within("sample.history_hours", sample.history_hours, 1..=8_784)?;
 
         let record = &self.record;
@@ -273,18 +237,12 @@ where
 /// Refuses a URL of another scheme.
 pub(crate) fn url(key: &str, value: &str, schemes: &[&str]) -> Result<(), ConfigError> {
     let known = schemes.iter().any(|scheme| {
-        value
-            .strip_prefix(scheme)
-            .is_some_and(|rest| rest.starts_with("://") && rest.len() > "://".len())
+        value.strip_prefix(scheme).is_some_and(|rest| rest.starts_with("://") && rest.len() > "://".len())
     });
     if known {
         return Ok(());
     }
-    let allowed = schemes
-        .iter()
-        .map(|scheme| format!("{scheme}://..."))
-        .collect::<Vec<_>>()
-        .join(" or ");
+    let allowed = schemes.iter().map(|scheme| format!("{scheme}://...")).collect::<Vec<_>>().join(" or ");
     Err(ConfigError::new(key, format_args!("{value:?}"), allowed))
 }
 
@@ -302,10 +260,7 @@ mod tests {
         let mut config = ProducersConfig::default();
         config.outbox.linger_ms = 90_000;
         let error = config.validate().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "`outbox.linger_ms` is 90000; allowed is 0 to 60000"
-        );
+        assert_eq!(error.to_string(), "`outbox.linger_ms` is 90000; allowed is 0 to 60000");
 
         let mut config = ProducersConfig::default();
         config.bpi.sources[0].url = Some("ftp://prices".to_owned());

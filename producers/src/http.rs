@@ -62,10 +62,7 @@ impl Http {
             .user_agent(&config.user_agent)
             .build()
             .map_err(|error| ProduceError::Client(error.to_string()))?;
-        Ok(Self {
-            client,
-            config: config.clone(),
-        })
+        Ok(Self { client, config: config.clone() })
     }
 
     /// The body of a successful answer about prices or heights.
@@ -90,22 +87,16 @@ impl Http {
             let retry_after = retry_after(answer.headers(), Utc::now()).map(|wait| wait.min(longest));
             return Err(HttpError::Status { status, retry_after });
         }
-        timeout(
-            Duration::from_millis(self.config.body_ms_max),
-            body(answer, bytes_max),
-        )
-        .await
-        .map_err(|_| HttpError::BodyTimeout(self.config.body_ms_max))?
+        timeout(Duration::from_millis(self.config.body_ms_max), body(answer, bytes_max))
+            .await
+            .map_err(|_| HttpError::BodyTimeout(self.config.body_ms_max))?
     }
 }
 
 /// Follows a few redirections, also to other hosts as providers move, but none that gives up TLS.
 fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
     let is_downgrade = attempt.url().scheme() != "https"
-        && attempt
-            .previous()
-            .last()
-            .is_some_and(|url| url.scheme() == "https");
+        && attempt.previous().last().is_some_and(|url| url.scheme() == "https");
     if attempt.previous().len() > REDIRECTS_MAX {
         attempt.error("too many redirects")
     } else if is_downgrade {
@@ -118,11 +109,7 @@ fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
 /// Reads the (decompressed) body and stops at the limit, whatever `Content-Length` says.
 async fn body(mut answer: reqwest::Response, bytes_max: usize) -> Result<Bytes, HttpError> {
     let mut body = BytesMut::new();
-    while let Some(chunk) = answer
-        .chunk()
-        .await
-        .map_err(|error| HttpError::Broken(with_causes(&error)))?
-    {
+    while let Some(chunk) = answer.chunk().await.map_err(|error| HttpError::Broken(with_causes(&error)))? {
         if body.len() + chunk.len() > bytes_max {
             return Err(HttpError::TooLong(bytes_max));
         }
@@ -158,18 +145,13 @@ mod tests {
 
     #[test]
     fn retry_after_takes_seconds_and_dates() {
-        let now = DateTime::parse_from_rfc3339("2015-10-21T07:27:30Z")
-            .unwrap()
-            .to_utc();
+        let now = DateTime::parse_from_rfc3339("2015-10-21T07:27:30Z").unwrap().to_utc();
         let wait = |value: &'static str| {
             let headers = HeaderMap::from_iter([(RETRY_AFTER, value.parse().unwrap())]);
             retry_after(&headers, now)
         };
         assert_eq!(wait("120"), Some(Duration::from_mins(2)));
-        assert_eq!(
-            wait("Wed, 21 Oct 2015 07:28:00 GMT"),
-            Some(Duration::from_secs(30))
-        );
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::from_secs(30)));
         assert_eq!(wait("Wed, 21 Oct 2015 07:00:00 GMT"), Some(Duration::ZERO));
         assert_eq!(wait("soon"), None);
         assert_eq!(wait("-5"), None);

@@ -24,17 +24,7 @@ pub async fn bpi(
     progress: Arc<Progress>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Summary, ProduceError> {
-    run(
-        log,
-        config,
-        Parts {
-            prices: true,
-            chain: false,
-        },
-        progress,
-        share(shutdown),
-    )
-    .await
+    run(log, config, Parts { prices: true, chain: false }, progress, share(shutdown)).await
 }
 
 /// Holds the websockets of the chain feeds until the shutdown.
@@ -46,17 +36,7 @@ pub async fn blockchain(
     progress: Arc<Progress>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<Summary, ProduceError> {
-    run(
-        log,
-        config,
-        Parts {
-            prices: false,
-            chain: true,
-        },
-        progress,
-        share(shutdown),
-    )
-    .await
+    run(log, config, Parts { prices: false, chain: true }, progress, share(shutdown)).await
 }
 
 /// Which of the live feeds to run.
@@ -67,10 +47,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) const ALL: Self = Self {
-        prices: true,
-        chain: true,
-    };
+    pub(crate) const ALL: Self = Self { prices: true, chain: true };
 }
 
 pub(crate) async fn run(
@@ -99,19 +76,10 @@ pub(crate) async fn take(
     progress: &Arc<Progress>,
     shutdown: &Shutdown,
 ) -> Result<(), ProduceError> {
-    let prices = async {
-        if parts.prices {
-            poll_prices(config, outbox, progress, shutdown).await
-        } else {
-            Ok(())
-        }
-    };
+    let prices =
+        async { if parts.prices { poll_prices(config, outbox, progress, shutdown).await } else { Ok(()) } };
     let chain = async {
-        if parts.chain {
-            hold_websockets(config, outbox, progress, shutdown).await
-        } else {
-            Ok(())
-        }
+        if parts.chain { hold_websockets(config, outbox, progress, shutdown).await } else { Ok(()) }
     };
     let drained = async {
         shutdown.clone().await;

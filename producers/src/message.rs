@@ -98,15 +98,7 @@ impl Event {
         timestamp_ms: i64,
     ) -> Self {
         let headers = headers(Bytes::from_static(source.as_bytes()), feed);
-        Self {
-            topic,
-            message: Message {
-                key: key.into(),
-                value: value.into(),
-                timestamp_ms,
-                headers,
-            },
-        }
+        Self { topic, message: Message { key: key.into(), value: value.into(), timestamp_ms, headers } }
     }
 
     /// What is kept of bytes that nobody understands.
@@ -149,12 +141,7 @@ impl Event {
         let key = hex::encode(&digest[..16]).into();
         Self {
             topic: Topic::DeadLetters,
-            message: Message {
-                key,
-                value: value.into(),
-                timestamp_ms: time_ms,
-                headers,
-            },
+            message: Message { key, value: value.into(), timestamp_ms: time_ms, headers },
         }
     }
 
@@ -166,10 +153,7 @@ impl Event {
 
 /// The headers of every message.
 pub(crate) fn headers(source: Bytes, feed: FeedKind) -> Vec<(String, Bytes)> {
-    vec![
-        ("source".to_owned(), source),
-        ("feed".to_owned(), Bytes::from_static(feed.as_str().as_bytes())),
-    ]
+    vec![("source".to_owned(), source), ("feed".to_owned(), Bytes::from_static(feed.as_str().as_bytes()))]
 }
 
 /// The natural key of a price: who said it, and for when, in seconds.
@@ -187,10 +171,7 @@ mod tests {
         let event = Event::dead_letter("not JSON", "kraken", FeedKind::Live, 1_000, &raw);
         let value: serde_json::Value = serde_json::from_slice(&event.message.value).unwrap();
         assert_eq!(value["raw_bytes"], 65_545);
-        assert_eq!(
-            value["raw_base64"].as_str().unwrap().len(),
-            DEAD_LETTER_RAW_BYTES_MAX.div_ceil(3) * 4
-        );
+        assert_eq!(value["raw_base64"].as_str().unwrap().len(), DEAD_LETTER_RAW_BYTES_MAX.div_ceil(3) * 4);
         assert_eq!(value["topic"], serde_json::Value::Null);
         assert_eq!(event.message.key.len(), 32);
         assert_eq!(event.message.header("source").unwrap(), "kraken");
@@ -198,11 +179,7 @@ mod tests {
 
     #[test]
     fn the_same_garbage_has_the_same_key() {
-        let key = |source| {
-            Event::dead_letter("x", source, FeedKind::Live, 5, b"<html>")
-                .message
-                .key
-        };
+        let key = |source| Event::dead_letter("x", source, FeedKind::Live, 5, b"<html>").message.key;
         assert_eq!(key("kraken"), key("kraken"));
         assert_ne!(key("kraken"), key("bitstamp"));
     }

@@ -58,28 +58,11 @@ impl Outbox {
         let room = Arc::new(Semaphore::new(outbox.bytes_max));
         let bytes_max = outbox.bytes_max;
         let drain_ms_max = outbox.drain_ms_max;
-        let writing = Writing {
-            log,
-            parcels: receiver,
-            config: outbox,
-            feed,
-            progress: Arc::clone(&progress),
-        };
+        let writing =
+            Writing { log, parcels: receiver, config: outbox, feed, progress: Arc::clone(&progress) };
         let task = tokio::spawn(writing.run());
-        let writer = Writer {
-            task,
-            drain_ms_max,
-            progress: Arc::clone(&progress),
-        };
-        (
-            Self {
-                parcels: sender,
-                room,
-                bytes_max,
-                progress,
-            },
-            writer,
-        )
+        let writer = Writer { task, drain_ms_max, progress: Arc::clone(&progress) };
+        (Self { parcels: sender, room, bytes_max, progress }, writer)
     }
 
     /// Hands over one event; waits while the buffer is full.
@@ -89,10 +72,7 @@ impl Outbox {
             permit
         } else {
             self.progress.held_back();
-            Arc::clone(&self.room)
-                .acquire_many_owned(bytes)
-                .await
-                .map_err(|_| Closed)?
+            Arc::clone(&self.room).acquire_many_owned(bytes).await.map_err(|_| Closed)?
         };
         match self.parcels.try_send(Parcel::Event(event, permit)) {
             Ok(()) => {}
@@ -114,10 +94,7 @@ impl Outbox {
     /// Waits until everything sent so far is stored.
     pub(crate) async fn flush(&self) -> Result<(), Closed> {
         let (done, stored) = oneshot::channel();
-        self.parcels
-            .send(Parcel::Barrier(done))
-            .await
-            .map_err(|_| Closed)?;
+        self.parcels.send(Parcel::Barrier(done)).await.map_err(|_| Closed)?;
         stored.await.map_err(|_| Closed)
     }
 }

@@ -28,6 +28,7 @@ pub struct Progress {
     work_total: AtomicU64,
     event_time_ms: AtomicI64,
     history_done: AtomicBool,
+    reading_stopped: AtomicBool,
     sources: Mutex<BTreeMap<String, SourceState>>,
 }
 
@@ -92,10 +93,7 @@ pub struct Summary {
 impl Progress {
     /// Nothing done yet.
     pub fn new() -> Self {
-        Self {
-            event_time_ms: AtomicI64::new(i64::MIN),
-            ..Self::default()
-        }
+        Self { event_time_ms: AtomicI64::new(i64::MIN), ..Self::default() }
     }
 
     /// How it stands.
@@ -195,6 +193,15 @@ impl Progress {
 
     pub(crate) fn work_done(&self, units: u64) {
         self.work_done.fetch_add(units, Relaxed);
+    }
+
+    /// Says whether the files of a feed are still wanted.
+    pub(crate) fn stop_reading(&self, stopped: bool) {
+        self.reading_stopped.store(stopped, Relaxed);
+    }
+
+    pub(crate) fn is_reading_stopped(&self) -> bool {
+        self.reading_stopped.load(Relaxed)
     }
 
     pub(crate) fn history_is_done(&self) {

@@ -14,9 +14,7 @@ impl Random {
 
     /// The stream that belongs to one thing (`domain`, `number`) of the seed's world, independent of all others.
     pub(crate) fn of(seed: u64, domain: u64, number: u64) -> Self {
-        Self(mix(
-            mix(seed.wrapping_add(domain.wrapping_mul(GAMMA))) ^ number.wrapping_mul(GAMMA)
-        ))
+        Self(mix(mix(seed.wrapping_add(domain.wrapping_mul(GAMMA))) ^ number.wrapping_mul(GAMMA)))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
@@ -71,11 +69,7 @@ mod tests {
     #[test]
     fn it_is_splitmix64() {
         let mut random = Random::new(1_234_567);
-        let known = [
-            6_457_827_717_110_365_317,
-            3_203_168_211_198_807_973,
-            9_817_491_932_198_370_423,
-        ];
+        let known = [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423];
         assert_eq!(known.map(|_| random.next()), known);
     }
 

@@ -62,33 +62,22 @@ pub(crate) struct Recorder {
 
 impl fmt::Debug for Recorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recorder")
-            .field("out_dir", &self.out_dir)
-            .finish_non_exhaustive()
+        f.debug_struct("Recorder").field("out_dir", &self.out_dir).finish_non_exhaustive()
     }
 }
 
 impl Recorder {
     pub(crate) fn create(out_dir: &Path, config: RecordConfig) -> Result<Self, ProduceError> {
-        let unwritable = |source| ProduceError::Write {
-            path: out_dir.to_owned(),
-            source,
-        };
+        let unwritable = |source| ProduceError::Write { path: out_dir.to_owned(), source };
         std::fs::create_dir_all(out_dir).map_err(unwritable)?;
         let writer = RecordWriter::new(out_dir, config);
-        Ok(Self {
-            out_dir: out_dir.to_owned(),
-            writer: Arc::new(Mutex::new(writer)),
-        })
+        Ok(Self { out_dir: out_dir.to_owned(), writer: Arc::new(Mutex::new(writer)) })
     }
 
     /// Ends the file under way with a whole frame.
     pub(crate) fn close(&self) -> Result<(), ProduceError> {
         let closed = self.writer.lock().unwrap_or_else(PoisonError::into_inner).close();
-        closed.map_err(|source| ProduceError::Write {
-            path: self.out_dir.clone(),
-            source,
-        })
+        closed.map_err(|source| ProduceError::Write { path: self.out_dir.clone(), source })
     }
 }
 
@@ -108,17 +97,13 @@ impl Log for Recorder {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
                 writer.append(&topic, &messages)
             });
-            let written = written
-                .await
-                .map_err(|error| LogError::Refused(error.to_string()))?;
+            let written = written.await.map_err(|error| LogError::Refused(error.to_string()))?;
             // A full disk may have room again.
             written.map_err(|error| LogError::Unavailable(error.to_string()))
         })
     }
 
     fn consumer(&self, _: ConsumerOptions) -> Result<Box<dyn LogConsumer>, LogError> {
-        Err(LogError::Refused(
-            "a recording is read by the recording feed".to_owned(),
-        ))
+        Err(LogError::Refused("a recording is read by the recording feed".to_owned()))
     }
 }

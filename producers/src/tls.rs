@@ -13,14 +13,10 @@ use crate::error::ProduceError;
 
 /// Makes the configuration. No process-wide default is set or needed.
 pub(crate) fn client_config(config: &HttpConfig) -> Result<ClientConfig, ProduceError> {
-    let mut roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
+    let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = &config.root_certificates_file {
-        add_file(&mut roots, path).map_err(|reason| ProduceError::RootCertificates {
-            path: path.clone(),
-            reason,
-        })?;
+        add_file(&mut roots, path)
+            .map_err(|reason| ProduceError::RootCertificates { path: path.clone(), reason })?;
     }
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -37,9 +33,5 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
         roots.add(certificate).map_err(|error| error.to_string())?;
         found = true;
     }
-    if found {
-        Ok(())
-    } else {
-        Err("there is no certificate in it".to_owned())
-    }
+    if found { Ok(()) } else { Err("there is no certificate in it".to_owned()) }
 }

@@ -17,11 +17,7 @@ pub(crate) fn sums<A: Ord>(
         inputs.sort_unstable();
     }
     let returns = |address: &A| {
-        if linear {
-            inputs.contains(address)
-        } else {
-            inputs.binary_search(address).is_ok()
-        }
+        if linear { inputs.contains(address) } else { inputs.binary_search(address).is_ok() }
     };
     let (mut all, mut adjusted) = (Satoshi::ZERO, Satoshi::ZERO);
     for (satoshi, address) in outputs {
@@ -41,12 +37,7 @@ mod tests {
 
     #[test]
     fn change_is_left_out() {
-        let outputs = [
-            (5, Some("payee")),
-            (7, Some("payer")),
-            (1, None),
-            (7, Some("payer")),
-        ];
+        let outputs = [(5, Some("payee")), (7, Some("payer")), (1, None), (7, Some("payer"))];
         let outputs = outputs.map(|(satoshi, address)| (Satoshi::from_sum(satoshi), address));
         let (all, adjusted) = sums(vec!["payer", "other"], outputs).unwrap();
         assert_eq!((all.to_sat(), adjusted.to_sat()), (20, 6));
@@ -55,10 +46,7 @@ mod tests {
     #[test]
     fn more_than_all_bitcoin_is_refused() {
         let half = Satoshi::from_sum(Satoshi::MAX_MONEY.to_sat() / 2 + 1);
-        assert_eq!(
-            sums::<()>(vec![], [(half, None), (half, None)]),
-            Err(MoneyError::AboveMaxMoney)
-        );
+        assert_eq!(sums::<()>(vec![], [(half, None), (half, None)]), Err(MoneyError::AboveMaxMoney));
     }
 
     proptest! {

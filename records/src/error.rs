@@ -18,10 +18,7 @@ pub struct ParseError {
 impl ParseError {
     /// An error at `place`.
     pub fn new(place: Place, why: impl Into<Why>) -> Self {
-        Self {
-            place,
-            why: why.into(),
-        }
+        Self { place, why: why.into() }
     }
 
     /// An error that concerns the whole message.

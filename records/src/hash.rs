@@ -98,13 +98,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in [
-            "",
-            "00",
-            &GENESIS[1..],
-            &format!("{GENESIS}0"),
-            &GENESIS.replace('d', "g"),
-        ] {
+        for text in ["", "00", &GENESIS[1..], &format!("{GENESIS}0"), &GENESIS.replace('d', "g")] {
             assert_eq!(text.parse::<Txid>(), Err(HashError), "{text:?}");
         }
     }

@@ -102,17 +102,9 @@ mod tests {
         assert_eq!(serde_json::from_str::<PriceRecord>(&json).unwrap(), price);
 
         let (txid, outputs) = (Txid::from_bytes([7; 32]), Satoshi::ONE_BTC);
-        let transaction = TransactionRecord {
-            txid,
-            time: time(),
-            outputs,
-            adjusted: Satoshi::ZERO,
-        };
+        let transaction = TransactionRecord { txid, time: time(), outputs, adjusted: Satoshi::ZERO };
         let json = serde_json::to_string(&transaction).unwrap();
-        assert_eq!(
-            serde_json::from_str::<TransactionRecord>(&json).unwrap(),
-            transaction
-        );
+        assert_eq!(serde_json::from_str::<TransactionRecord>(&json).unwrap(), transaction);
 
         let block = BlockRecord {
             hash: BlockHash::from_bytes([8; 32]),

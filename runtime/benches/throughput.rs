@@ -26,13 +26,8 @@ fn main() {
     let chosen = args.next();
     let seconds = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(2);
     let workers = args.next().and_then(|arg| arg.parse().ok()).unwrap_or(2);
-    let workloads: [(&str, Make); 5] = [
-        ("const", constant),
-        ("const-fused", fused),
-        ("held", held),
-        ("words", words),
-        ("paced", paced),
-    ];
+    let workloads: [(&str, Make); 5] =
+        [("const", constant), ("const-fused", fused), ("held", held), ("words", words), ("paced", paced)];
     for (name, topology) in workloads {
         if chosen.as_deref().is_none_or(|chosen| chosen == name) {
             measure(name, &topology(), Duration::from_secs(seconds), workers);
@@ -45,25 +40,15 @@ type Make = fn() -> Topology;
 /// const -> id -> null, with a queue before each bolt.
 fn constant() -> Topology {
     let topology = Topology::new("const");
-    let constant = topology.spout("const", || Cycle {
-        items: &["0123456789"],
-        next: 0,
-    });
-    constant
-        .shuffle()
-        .map("id", |text| text)
-        .shuffle()
-        .for_each("null", drop);
+    let constant = topology.spout("const", || Cycle { items: &["0123456789"], next: 0 });
+    constant.shuffle().map("id", |text| text).shuffle().for_each("null", drop);
     topology
 }
 
 /// The same without queues, once a core.
 fn fused() -> Topology {
     let topology = Topology::new("const-fused");
-    let constant = topology.tasks(2).spout("const", || Cycle {
-        items: &["0123456789"],
-        next: 0,
-    });
+    let constant = topology.tasks(2).spout("const", || Cycle { items: &["0123456789"], next: 0 });
     let id = constant.local_or_shuffle().tasks(2).map("id", |text| text);
     id.local_or_shuffle().tasks(2).for_each("null", drop);
     topology
@@ -72,15 +57,8 @@ fn fused() -> Topology {
 /// const -> hold -> null, where a deferred bolt acks what it holds by what it emits for all of it.
 fn held() -> Topology {
     let topology = Topology::new("held");
-    let constant = topology.spout("const", || Cycle {
-        items: &["0123456789"],
-        next: 0,
-    });
-    constant
-        .shuffle()
-        .deferred("hold", Hold::default)
-        .shuffle()
-        .for_each("null", drop);
+    let constant = topology.spout("const", || Cycle { items: &["0123456789"], next: 0 });
+    constant.shuffle().deferred("hold", Hold::default).shuffle().for_each("null", drop);
     topology
 }
 
@@ -105,34 +83,18 @@ impl DeferredBolt for Hold {
 
 fn words() -> Topology {
     let topology = Topology::new("words");
-    let sentences = topology.tasks(2).spout("sentences", || Cycle {
-        items: &SENTENCES,
-        next: 0,
-    });
-    let words = sentences
-        .local_or_shuffle()
-        .tasks(2)
-        .flat_map("split", |sentence: &'static str| sentence.split(' '));
-    words
-        .by(|word| *word)
-        .tasks(2)
-        .bolt("count", Count::default)
-        .end();
+    let sentences = topology.tasks(2).spout("sentences", || Cycle { items: &SENTENCES, next: 0 });
+    let words =
+        sentences.local_or_shuffle().tasks(2).flat_map("split", |sentence: &'static str| sentence.split(' '));
+    words.by(|word| *word).tasks(2).bolt("count", Count::default).end();
     topology
 }
 
 /// const -> id -> null at 10,000 messages a second: what counts is the time from emit to ack, and the processor time it takes.
 fn paced() -> Topology {
     let topology = Topology::new("paced");
-    let constant = topology.spout("const", || Paced {
-        context: None,
-        next: 0,
-    });
-    constant
-        .shuffle()
-        .map("id", |text| text)
-        .shuffle()
-        .for_each("null", drop);
+    let constant = topology.spout("const", || Paced { context: None, next: 0 });
+    constant.shuffle().map("id", |text| text).shuffle().for_each("null", drop);
     topology
 }
 
@@ -206,10 +168,7 @@ impl Bolt for Count {
 }
 
 fn measure(name: &str, topology: &Topology, window: Duration, workers: usize) {
-    let config = Config {
-        workers_count: Some(workers),
-        ..Config::default()
-    };
+    let config = Config { workers_count: Some(workers), ..Config::default() };
     let running = match topology.start(config) {
         Ok(running) => running,
         Err(error) => return println!("{{\"workload\":\"{name}\",\"error\":\"{error}\"}}"),
@@ -218,17 +177,11 @@ fn measure(name: &str, topology: &Topology, window: Duration, workers: usize) {
     running.wait_for(Duration::from_millis(300));
     let (clock, acked_before, cpu_before) = (Clock::system(), acked(), cpu_seconds());
     running.wait_for(window);
-    let (took, count, cpu) = (
-        clock.elapsed().as_secs_f64(),
-        acked() - acked_before,
-        cpu_seconds() - cpu_before,
-    );
+    let (took, count, cpu) =
+        (clock.elapsed().as_secs_f64(), acked() - acked_before, cpu_seconds() - cpu_before);
     let snapshot = running.snapshot();
     let spout = &snapshot.components[0];
-    let (p50, p99) = (
-        spout.complete_us_p50.unwrap_or(0),
-        spout.complete_us_p99.unwrap_or(0),
-    );
+    let (p50, p99) = (spout.complete_us_p50.unwrap_or(0), spout.complete_us_p99.unwrap_or(0));
     #[expect(clippy::cast_precision_loss, reason = "a rate")]
     let millions = count as f64 / 1e6;
     println!(
@@ -246,15 +199,7 @@ fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // The second field, in brackets, may contain spaces; user and system time are the 14th and 15th.
     let after_name = stat.rsplit(')').next().unwrap_or("");
-    let ticks: Vec<f64> = after_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse().ok())
-        .collect();
-    if ticks.len() == 2 {
-        (ticks[0] + ticks[1]) / 100.0
-    } else {
-        f64::NAN
-    }
+    let ticks: Vec<f64> =
+        after_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    if ticks.len() == 2 { (ticks[0] + ticks[1]) / 100.0 } else { f64::NAN }
 }

@@ -9,13 +9,8 @@ fn main() -> trombe::Result {
     let topology = Topology::new("miners");
 
     let blocks = topology.spout("blocks", blocks());
-    let totals = blocks
-        .by(|block| &block.miner)
-        .tasks(4)
-        .bolt("earned", Earned::default);
-    totals
-        .global()
-        .for_each("print", |(miner, sat)| println!("{miner}: {sat} sat"));
+    let totals = blocks.by(|block| &block.miner).tasks(4).bolt("earned", Earned::default);
+    totals.global().for_each("print", |(miner, sat)| println!("{miner}: {sat} sat"));
 
     println!("{}", topology.plan()?);
     println!("{}", topology.run_local()?);
@@ -46,15 +41,7 @@ struct Block {
 }
 
 fn blocks() -> Vec<Block> {
-    [
-        ("foundry", 318_750_000),
-        ("antpool", 314_200_000),
-        ("foundry", 312_900_000),
-        ("f2pool", 316_010_000),
-    ]
-    .map(|(miner, reward_sat)| Block {
-        miner: miner.to_owned(),
-        reward_sat,
-    })
-    .into()
+    [("foundry", 318_750_000), ("antpool", 314_200_000), ("foundry", 312_900_000), ("f2pool", 316_010_000)]
+        .map(|(miner, reward_sat)| Block { miner: miner.to_owned(), reward_sat })
+        .into()
 }

@@ -8,21 +8,12 @@ use trombe::{Bolt, Emitter, Topology};
 fn main() -> trombe::Result {
     let topology = Topology::new("word-count");
 
-    let lines = topology.spout(
-        "lines",
-        [
-            "the cow jumped over the moon",
-            "an apple a day",
-            "the cow ate an apple",
-        ],
-    );
-    let words = lines.shuffle().flat_map("split", |line| {
-        line.split(' ').map(String::from).collect::<Vec<_>>()
-    });
+    let lines =
+        topology.spout("lines", ["the cow jumped over the moon", "an apple a day", "the cow ate an apple"]);
+    let words =
+        lines.shuffle().flat_map("split", |line| line.split(' ').map(String::from).collect::<Vec<_>>());
     let counts = words.by(|word| word).tasks(4).bolt("count", Count::default);
-    counts
-        .global()
-        .for_each("print", |(word, count)| println!("{word}: {count}"));
+    counts.global().for_each("print", |(word, count)| println!("{word}: {count}"));
 
     topology.run_local()?;
     Ok(())

@@ -79,25 +79,10 @@ impl Config {
         within("workers_count", self.workers_count.unwrap_or(1), 1, 1024)?;
         within("batch_count_max", self.batch_count_max, 1, 65_536)?;
         within("queue_batches_max", self.queue_batches_max, 1, 65_536)?;
-        within(
-            "spout_pending_count_max",
-            self.spout_pending_count_max,
-            1,
-            usize::MAX,
-        )?;
-        within(
-            "message_timeout_ms",
-            self.message_timeout_ms.unwrap_or(1),
-            1,
-            u64::MAX,
-        )?;
+        within("spout_pending_count_max", self.spout_pending_count_max, 1, usize::MAX)?;
+        within("message_timeout_ms", self.message_timeout_ms.unwrap_or(1), 1, u64::MAX)?;
         within("held_count_max", self.held_count_max, 1, usize::MAX)?;
-        within(
-            "retry_backoff_ms_max",
-            self.retry_backoff_ms_max,
-            self.retry_backoff_ms_min,
-            u64::MAX,
-        )?;
+        within("retry_backoff_ms_max", self.retry_backoff_ms_max, self.retry_backoff_ms_min, u64::MAX)?;
         within("attempts_max", self.attempts_max.unwrap_or(1), 1, u32::MAX)?;
         within("autopsies_count_max", self.autopsies_count_max, 0, 1_000_000)
     }
@@ -123,11 +108,7 @@ fn within<N: PartialOrd + ToString + Copy>(
         return Ok(());
     }
     let allowed = format!("from {} to {}", min.to_string(), max.to_string());
-    Err(ConfigError {
-        key,
-        value: value.to_string(),
-        allowed,
-    })
+    Err(ConfigError { key, value: value.to_string(), allowed })
 }
 
 #[cfg(test)]
@@ -143,33 +124,18 @@ mod tests {
     fn every_mistake_names_its_key_and_what_is_allowed() {
         let base = Config::default;
         let cases = [
+            (Config { workers_count: Some(0), ..base() }, "workers_count is 0; it must be from 1 to 1024"),
             (
-                Config {
-                    workers_count: Some(0),
-                    ..base()
-                },
-                "workers_count is 0; it must be from 1 to 1024",
-            ),
-            (
-                Config {
-                    retry_backoff_ms_max: 5,
-                    ..base()
-                },
+                Config { retry_backoff_ms_max: 5, ..base() },
                 "retry_backoff_ms_max is 5; it must be from 10 to 18446744073709551615",
             ),
             (
-                Config {
-                    attempts_max: Some(0),
-                    ..base()
-                },
+                Config { attempts_max: Some(0), ..base() },
                 "attempts_max is 0; it must be from 1 to 4294967295",
             ),
         ];
         for (config, message) in cases {
-            assert_eq!(
-                config.validate().map_err(|e| e.to_string()),
-                Err(message.to_owned())
-            );
+            assert_eq!(config.validate().map_err(|e| e.to_string()), Err(message.to_owned()));
         }
     }
 }

@@ -55,15 +55,7 @@ impl<T> Emitter<T> {
         // Dealt to many tasks, a batch falls into pieces; a larger one keeps the pieces worth their way.
         let full_at = batch_count_max.saturating_mul(main.lanes().div_ceil(2));
         let anchoring = Anchoring::Input(None);
-        Self {
-            main,
-            sides,
-            root: UNTRACKED,
-            anchoring,
-            full_at,
-            emitted: 0,
-            misuse: None,
-        }
+        Self { main, sides, root: UNTRACKED, anchoring, full_at, emitted: 0, misuse: None }
     }
 
     /// Makes it collect flights of its own, as deferred bolts do.
@@ -107,11 +99,7 @@ impl<T> Emitter<T> {
                 self.root
             }
         };
-        Anchored {
-            emitted_before: self.emitted,
-            emitter: self,
-            root,
-        }
+        Anchored { emitted_before: self.emitted, emitter: self, root }
     }
 
     #[inline]
@@ -160,10 +148,7 @@ impl<T> Emitter<T> {
     /// fails all of its roots.
     pub(crate) fn flush(&mut self, now: Nanos) -> Result<bool, Failure> {
         if self.is_empty() {
-            if let Anchoring::Derived(Collected {
-                groups, concluded, ..
-            }) = &mut self.anchoring
-            {
+            if let Anchoring::Derived(Collected { groups, concluded, .. }) = &mut self.anchoring {
                 groups.clear();
                 *concluded = 0;
             }
@@ -203,9 +188,7 @@ impl<T> Emitter<T> {
             return;
         };
         let groups = collected.groups[begun..].iter_mut().filter_map(Option::take);
-        std::iter::once(unemitted)
-            .chain(groups)
-            .for_each(|anchors| anchors.fail(failure.clone()));
+        std::iter::once(unemitted).chain(groups).for_each(|anchors| anchors.fail(failure.clone()));
     }
 
     /// Sends what is collected and lets go of the flight.
@@ -261,9 +244,7 @@ impl<T> Drop for Emitter<T> {
 
 impl<T> fmt::Debug for Emitter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emitter")
-            .field("collected", &self.main.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Emitter").field("collected", &self.main.len()).finish_non_exhaustive()
     }
 }
 
@@ -295,9 +276,7 @@ impl<T> Anchored<'_, T> {
 impl<T> Drop for Anchored<'_, T> {
     fn drop(&mut self) {
         if self.emitter.emitted == self.emitted_before
-            && let Anchoring::Derived(Collected {
-                groups, unemitted, ..
-            }) = &mut self.emitter.anchoring
+            && let Anchoring::Derived(Collected { groups, unemitted, .. }) = &mut self.emitter.anchoring
             && let Some(anchors) = groups.get_mut(self.root as usize).and_then(Option::take)
         {
             unemitted.append(anchors);
@@ -307,9 +286,7 @@ impl<T> Drop for Anchored<'_, T> {
 
 impl<T> fmt::Debug for Anchored<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Anchored")
-            .field("root", &self.root)
-            .finish_non_exhaustive()
+        f.debug_struct("Anchored").field("root", &self.root).finish_non_exhaustive()
     }
 }
 

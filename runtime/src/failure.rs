@@ -29,18 +29,12 @@ pub struct Failure {
 impl Failure {
     /// The tuple failed for a cause that may pass; it will be replayed.
     pub fn retry(reason: impl fmt::Display) -> Self {
-        Self {
-            kind: FailureKind::Retry,
-            reason: reason.to_string(),
-        }
+        Self { kind: FailureKind::Retry, reason: reason.to_string() }
     }
 
     /// The tuple can never succeed; it will not be replayed.
     pub fn reject(reason: impl fmt::Display) -> Self {
-        Self {
-            kind: FailureKind::Reject,
-            reason: reason.to_string(),
-        }
+        Self { kind: FailureKind::Reject, reason: reason.to_string() }
     }
 
     /// Whether the tuple is worth another attempt.
@@ -77,10 +71,7 @@ impl<E: std::error::Error> From<E> for Failure {
             reason.push_str(&inner.to_string());
             cause = inner.source();
         }
-        Self {
-            kind: FailureKind::Retry,
-            reason,
-        }
+        Self { kind: FailureKind::Retry, reason }
     }
 }
 
@@ -111,16 +102,7 @@ pub struct Autopsy {
 
 impl fmt::Display for Autopsy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            component,
-            edge,
-            task,
-            attempt,
-            queued_us,
-            executed_us,
-            reason,
-            ..
-        } = self;
+        let Self { component, edge, task, attempt, queued_us, executed_us, reason, .. } = self;
         write!(
             f,
             "{component}[{task}] failed a tuple from {edge} on attempt {attempt} \

@@ -170,11 +170,7 @@ pub(crate) fn partial_key(hash: u64, sent: &mut [u64]) -> usize {
     let tasks = sent.len();
     let mut rng = Rng::new(hash);
     let first = rng.index(tasks);
-    let second = if tasks > 1 {
-        (first + 1 + rng.index(tasks - 1)) % tasks
-    } else {
-        first
-    };
+    let second = if tasks > 1 { (first + 1 + rng.index(tasks - 1)) % tasks } else { first };
     let chosen = if sent[second] < sent[first] { second } else { first };
     sent[chosen] += 1;
     chosen

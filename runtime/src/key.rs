@@ -134,13 +134,8 @@ mod tests {
     /// State on disk is found again only if these never change.
     #[test]
     fn hashes_are_pinned() {
-        let hashes = [
-            key_hash("foundry"),
-            key_hash(""),
-            key_hash(&7_u32),
-            key_hash(&7_u64),
-            key_hash(&(1_u8, "a")),
-        ];
+        let hashes =
+            [key_hash("foundry"), key_hash(""), key_hash(&7_u32), key_hash(&7_u64), key_hash(&(1_u8, "a"))];
         expect_test::expect![[r#"
             [
                 "958c26a33d7da153",

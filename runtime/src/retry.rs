@@ -17,10 +17,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(limits: &Config) -> Self {
-        Self {
-            min: millis(limits.retry_backoff_ms_min),
-            max: millis(limits.retry_backoff_ms_max),
-        }
+        Self { min: millis(limits.retry_backoff_ms_min), max: millis(limits.retry_backoff_ms_max) }
     }
 
     /// The wait after `failures` failures in a row: `min * 2^(failures - 1)`, at most `max`, of which the upper half is drawn at
@@ -52,12 +49,7 @@ pub(crate) enum Verdict {
 impl Retries {
     pub(crate) fn new(limits: &Config) -> Self {
         let (backoff, attempts_max) = (Backoff::new(limits), limits.attempts_max);
-        Self {
-            backoff,
-            attempts_max,
-            failures: HashMap::new(),
-            due: BinaryHeap::new(),
-        }
+        Self { backoff, attempts_max, failures: HashMap::new(), due: BinaryHeap::new() }
     }
 
     /// Books a failure. Returns which attempt it was, and whether there will be another.
@@ -121,47 +113,25 @@ mod tests {
     #[test]
     fn the_wait_doubles_up_to_its_cap() {
         let backoff = Backoff { min: 100, max: 1000 };
-        let longest = |failures| {
-            (0..1000)
-                .map(|seed| backoff.wait(failures, &mut Rng::new(seed)))
-                .max()
-        };
+        let longest = |failures| (0..1000).map(|seed| backoff.wait(failures, &mut Rng::new(seed))).max();
         let longest: Vec<_> = (1..7).filter_map(longest).collect();
         let near = |wait: u64, full: u64| wait <= full && wait > full - full / 50;
         assert!(
-            longest
-                .iter()
-                .zip([100, 200, 400, 800, 1000, 1000])
-                .all(|(wait, full)| near(*wait, full)),
+            longest.iter().zip([100, 200, 400, 800, 1000, 1000]).all(|(wait, full)| near(*wait, full)),
             "{longest:?}"
         );
     }
 
     #[test]
     fn attempts_are_counted_and_end() {
-        let limits = Config {
-            attempts_max: Some(2),
-            ..Config::default()
-        };
+        let limits = Config { attempts_max: Some(2), ..Config::default() };
         let (mut retries, mut rng) = (Retries::new(&limits), Rng::new(1));
-        assert_eq!(
-            retries.failed(7, FailureKind::Retry, 0, &mut rng),
-            (1, Verdict::Retry)
-        );
+        assert_eq!(retries.failed(7, FailureKind::Retry, 0, &mut rng), (1, Verdict::Retry));
         assert_eq!(retries.pop_due(0), None);
         assert_eq!(retries.pop_due(millis(10)), Some(7));
-        assert_eq!(
-            retries.failed(7, FailureKind::Retry, 0, &mut rng),
-            (2, Verdict::GiveUp)
-        );
-        assert_eq!(
-            retries.failed(8, FailureKind::Reject, 0, &mut rng),
-            (1, Verdict::GiveUp)
-        );
-        assert_eq!(
-            retries.failed(9, FailureKind::Retry, 0, &mut rng),
-            (1, Verdict::Retry)
-        );
+        assert_eq!(retries.failed(7, FailureKind::Retry, 0, &mut rng), (2, Verdict::GiveUp));
+        assert_eq!(retries.failed(8, FailureKind::Reject, 0, &mut rng), (1, Verdict::GiveUp));
+        assert_eq!(retries.failed(9, FailureKind::Retry, 0, &mut rng), (1, Verdict::Retry));
         retries.forget(9);
         assert!(retries.failures.is_empty());
     }

@@ -55,34 +55,16 @@ impl Driver {
     #[expect(clippy::needless_pass_by_value, reason = "as in `Topology::start`")]
     pub fn new(topology: &Topology, config: Config, seed: u64) -> Result<Self, StartError> {
         let clock = Clock::manual();
-        let asynchronous = topology
-            .plan()?
-            .components
-            .iter()
-            .any(|component| component.kind.is_asynchronous());
-        let runtime = || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_time()
-                .build()
-        };
+        let asynchronous =
+            topology.plan()?.components.iter().any(|component| component.kind.is_asynchronous());
+        let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build();
         let tokio = asynchronous.then(runtime).transpose()?;
         let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
-        let config = Config {
-            seed: config.seed.or(Some(seed)),
-            ..config
-        };
+        let config = Config { seed: config.seed.or(Some(seed)), ..config };
         let assembly = Assembly::of(topology, config, clock.clone(), handle)?;
         let tasks = assembly.placed.into_iter().map(|placed| placed.task).collect();
         let (books, wakes, rng, phase) = (assembly.books, assembly.wakes, Rng::new(seed), Phase::Running);
-        Ok(Self {
-            books,
-            tasks,
-            wakes,
-            clock,
-            rng,
-            phase,
-            tokio,
-        })
+        Ok(Self { books, tasks, wakes, clock, rng, phase, tokio })
     }
 
     /// The topology's clock.
@@ -114,9 +96,7 @@ impl Driver {
         let end = self.clock.elapsed() + by;
         while self.clock.elapsed() < end {
             let left = end.saturating_sub(self.clock.elapsed());
-            let step = self
-                .idle_until()
-                .map_or(left, |until| left.min(self.time_until(until)));
+            let step = self.idle_until().map_or(left, |until| left.min(self.time_until(until)));
             self.clock.advance(step.max(Duration::from_nanos(1)).min(left));
         }
         self.run_until_idle();
@@ -144,8 +124,7 @@ impl Driver {
             match idle {
                 Some(until) => {
                     let left = end.saturating_sub(self.clock.elapsed());
-                    self.clock
-                        .advance(self.time_until(until).clamp(Duration::from_nanos(1), left));
+                    self.clock.advance(self.time_until(until).clamp(Duration::from_nanos(1), left));
                 }
                 None if self.wait_for_tokio() => {}
                 None => break,
@@ -189,11 +168,7 @@ impl Driver {
         }
         progress |= self.wakes.iter().any(|wake| !wake.is_asleep());
         self.wakes.iter().for_each(|wake| wake.stay_awake());
-        if progress {
-            Step::Progress
-        } else {
-            Step::Wait(first)
-        }
+        if progress { Step::Progress } else { Step::Wait(first) }
     }
 
     fn let_tokio_on(&self) {

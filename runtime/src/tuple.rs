@@ -43,10 +43,7 @@ impl<T> Tuple<T> {
     }
 
     /// The tuple could not be dealt with.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a failure is given away, as in `return Err(failure)`"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a failure is given away, as in `return Err(failure)`")]
     pub fn fail(self, failure: Failure) {
         self.anchor.held.fail(self.anchor.at, &failure);
     }
@@ -76,10 +73,7 @@ impl Anchor {
     }
 
     /// The tuple could not be dealt with.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a failure is given away, as in `return Err(failure)`"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a failure is given away, as in `return Err(failure)`")]
     pub fn fail(self, failure: Failure) {
         self.held.fail(self.at, &failure);
     }
@@ -90,19 +84,14 @@ impl Drop for Anchor {
         // After `ack` and `fail` it is closed. If not, the reason may be an `Err` that is just being returned, so the
         // task that knows it is asked to say why.
         if self.held.close(self.at) {
-            self.held.site.orphan(Orphan {
-                held: Arc::clone(&self.held),
-                at: self.at,
-            });
+            self.held.site.orphan(Orphan { held: Arc::clone(&self.held), at: self.at });
         }
     }
 }
 
 impl fmt::Debug for Anchor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Anchor")
-            .field("at", &self.at)
-            .finish_non_exhaustive()
+        f.debug_struct("Anchor").field("at", &self.at).finish_non_exhaustive()
     }
 }
 
@@ -163,10 +152,7 @@ impl Anchors {
     }
 
     /// Fails every tuple.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "a failure is given away, as in `return Err(failure)`"
-    )]
+    #[expect(clippy::needless_pass_by_value, reason = "a failure is given away, as in `return Err(failure)`")]
     pub fn fail(self, failure: Failure) {
         for anchor in self.0 {
             anchor.held.fail(anchor.at, &failure);

@@ -19,11 +19,7 @@ pub(crate) async fn run(arguments: ExportArgs, settings: &Settings) -> anyhow::R
         "there is no index {index}; the indices are {}",
         INDICES.join(", ")
     );
-    ensure!(
-        file.is_file(),
-        "there is no store {}; mend --store",
-        file.display()
-    );
+    ensure!(file.is_file(), "there is no store {}; mend --store", file.display());
     let store = EmbeddedStore::open(&file, settings.store.clone())?;
     let mut out = BufWriter::new(io::stdout().lock());
     write_all(&store, &index, &mut out).await

@@ -11,14 +11,8 @@ use crate::settings::Settings;
 
 pub(crate) async fn run(arguments: RecordArgs, settings: Settings) -> anyhow::Result<()> {
     let progress = Arc::new(Progress::new());
-    tell(format_args!(
-        "Recording the live feeds into {}; Ctrl-C ends it.",
-        arguments.out.display()
-    ));
+    tell(format_args!("Recording the live feeds into {}; Ctrl-C ends it.", arguments.out.display()));
     let summary = btc_producers::record(&arguments.out, settings.producers, progress, interrupt()?).await?;
-    tell(format_args!(
-        "Recorded {} messages ({} bytes).",
-        summary.messages, summary.bytes
-    ));
+    tell(format_args!("Recorded {} messages ({} bytes).", summary.messages, summary.bytes));
     Ok(())
 }

@@ -56,10 +56,7 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     pipeline.shutdown();
     let produced = produced?;
     if !drained {
-        bail!(
-            "interrupted; the same command goes on with the store {}",
-            file.display()
-        );
+        bail!("interrupted; the same command goes on with the store {}", file.display());
     }
     print_summary(&produced, &store, started.elapsed()).await
 }
@@ -81,11 +78,7 @@ async fn draw(advance: Advance) {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a share lies between 0 and 1"
-)]
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share lies between 0 and 1")]
 fn steps(share: f64) -> u64 {
     (share * f64::from(BAR_STEPS)) as u64
 }

@@ -37,19 +37,12 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
         feed,
         prices_csv: arguments.prices,
         speed,
-        run: Run::Up {
-            now: Utc::now(),
-            since: stored_until(&store).await?,
-        },
+        run: Run::Up { now: Utc::now(), since: stored_until(&store).await? },
         config: settings.producers,
     };
     let log: Arc<dyn Log> = Arc::new(store.clone());
-    let mut producing = tokio::spawn(btc_producers::feed(
-        log,
-        options,
-        Arc::clone(&progress),
-        interrupt.clone(),
-    ));
+    let mut producing =
+        tokio::spawn(btc_producers::feed(log, options, Arc::clone(&progress), interrupt.clone()));
 
     let mut page = settings.page;
     page.feed_label = format!("{kind} data");
@@ -84,10 +77,7 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     pipeline.shutdown();
     serving.await??;
     let produced = produced?;
-    tell(format_args!(
-        "Ended; {} messages were taken and all of them are stored.",
-        produced.messages
-    ));
+    tell(format_args!("Ended; {} messages were taken and all of them are stored.", produced.messages));
     Ok(())
 }
 
@@ -112,10 +102,7 @@ async fn stored_until(store: &EmbeddedStore) -> anyhow::Result<Option<DateTime<U
         };
         let newest = store.range(&all).await?.pop();
         let newest = match newest {
-            Some(newest) => serde_json::from_str::<RawDocument>(&newest.source)?
-                .timestamp
-                .parse()
-                .ok(),
+            Some(newest) => serde_json::from_str::<RawDocument>(&newest.source)?.timestamp.parse().ok(),
             None => None,
         };
         until = until.min(newest);

@@ -11,9 +11,7 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn new() -> Self {
-        Self {
-            folder: TempDir::new().unwrap(),
-        }
+        Self { folder: TempDir::new().unwrap() }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -30,11 +28,7 @@ impl Bench {
         arguments: impl IntoIterator<Item = S>,
     ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bitcoin-dashboard"));
-        command
-            .args(arguments)
-            .current_dir(self.folder.path())
-            .stdin(Stdio::null())
-            .env_remove("RUST_LOG");
+        command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BITCOIN_DASHBOARD")) {
             command.env_remove(name);
         }
@@ -51,11 +45,7 @@ impl Bench {
         let store = self.store();
         let mut arguments = vec!["replay", "--store", store.to_str().unwrap(), "--feed"];
         arguments.extend_from_slice(feed);
-        let output = self
-            .command(&arguments)
-            .envs(environment.iter().copied())
-            .output()
-            .unwrap();
+        let output = self.command(&arguments).envs(environment.iter().copied()).output().unwrap();
         expect_success(&output);
     }
 
@@ -69,10 +59,7 @@ impl Bench {
 
     #[track_caller]
     pub(crate) fn documents(&self, index: &str) -> Vec<Value> {
-        self.export(index)
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
+        self.export(index).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
@@ -80,21 +67,12 @@ impl Bench {
 /// results apart, and a quarter of what a test would otherwise wait for.
 pub(crate) const SHORT_SAMPLE: [(&str, &str); 2] = [
     ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__HISTORY_HOURS", "30"),
-    (
-        "BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND",
-        "0.03",
-    ),
+    ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND", "0.03"),
 ];
 
 /// The indices whose documents must not depend on order, repetition, parallelism or crashes.
-pub(crate) const INDICES: [&str; 6] = [
-    "btc-value",
-    "btc-volume",
-    "btc-miner",
-    "btc-raw-bpi",
-    "btc-raw-blocks",
-    "btc-raw-transactions",
-];
+pub(crate) const INDICES: [&str; 6] =
+    ["btc-value", "btc-volume", "btc-miner", "btc-raw-bpi", "btc-raw-blocks", "btc-raw-transactions"];
 
 #[track_caller]
 pub(crate) fn expect_success(output: &Output) {
@@ -109,16 +87,11 @@ pub(crate) fn expect_success(output: &Output) {
 
 /// The shared recorded data, or `None` with a loud word where they are absent.
 pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("TROMBE_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("TROMBE_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     if folder.join("blocks/facts.json").is_file() {
         return Some(folder.canonicalize().unwrap());
     }
-    eprintln!(
-        "skipped: {test}: no recorded data at {} (set TROMBE_DATA)",
-        folder.display()
-    );
+    eprintln!("skipped: {test}: no recorded data at {} (set TROMBE_DATA)", folder.display());
     None
 }

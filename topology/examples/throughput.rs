@@ -44,13 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = std::env::temp_dir().join(format!("trombe-throughput-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let store = EmbeddedStore::open(folder.join("store.db"), EmbeddedConfig::default())?;
-    let config = TopologyConfig {
-        tasks_count,
-        ..TopologyConfig::default()
-    };
-    let tokio = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
+    let config = TopologyConfig { tasks_count, ..TopologyConfig::default() };
+    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     let started = Instant::now();
     tokio.block_on(create_topics(&store, &config))?;
@@ -59,10 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         tokio.block_on(store.append(TRANSACTIONS, messages))?;
     }
     let appended = started.elapsed().as_secs_f64();
-    eprintln!(
-        "append: {count} messages in {appended:.2} s, {:.0}/s",
-        per_second(count, appended)
-    );
+    eprintln!("append: {count} messages in {appended:.2} s, {:.0}/s", per_second(count, appended));
 
     let (log, index) = (Arc::new(store.clone()), Arc::new(store.clone()));
     let state = Arc::new(EmbeddedState::new(store.clone()));
@@ -72,16 +64,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let started = Instant::now();
     let running = bitcoin(log, index, state, config, feed_over, Health::new())?.start(engine)?;
     while !running.wait_for(std::time::Duration::from_secs(1)) {
-        let hours = running
-            .snapshot()
-            .components
-            .into_iter()
-            .find(|component| component.name == "transactions");
-        eprintln!(
-            "{:6.1} s: {:?} acked",
-            started.elapsed().as_secs_f64(),
-            hours.map(|hours| hours.acked)
-        );
+        let hours =
+            running.snapshot().components.into_iter().find(|component| component.name == "transactions");
+        eprintln!("{:6.1} s: {:?} acked", started.elapsed().as_secs_f64(), hours.map(|hours| hours.acked));
     }
     let seconds = started.elapsed().as_secs_f64();
     for component in &running.snapshot().components {

@@ -100,27 +100,15 @@ impl TopologyConfig {
     /// Checks every setting.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let group = &self.consumer_group;
-        if group.is_empty()
-            || !group
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
-        {
+        if group.is_empty() || !group.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
             let allowed = "letters, digits, `.`, `_` and `-`, at least one".to_owned();
-            return Err(ConfigError {
-                key: "consumer_group",
-                value: format!("`{group}`"),
-                allowed,
-            });
+            return Err(ConfigError { key: "consumer_group", value: format!("`{group}`"), allowed });
         }
         let mut limits = self.counts().into_iter().chain(self.times());
         match limits.find(|(_, value, range)| !range.contains(value)) {
             Some((key, value, range)) => {
                 let allowed = format!("from {} to {}", range.start(), range.end());
-                Err(ConfigError {
-                    key,
-                    value: value.to_string(),
-                    allowed,
-                })
+                Err(ConfigError { key, value: value.to_string(), allowed })
             }
             None => Ok(()),
         }
@@ -131,30 +119,14 @@ impl TopologyConfig {
         let memory = 1_000..=u64::MAX;
         [
             limit("tasks_count", self.tasks_count, 1..=64),
-            limit(
-                "spout_pending_count_max",
-                self.spout_pending_count_max,
-                1..=10_000_000,
-            ),
+            limit("spout_pending_count_max", self.spout_pending_count_max, 1..=10_000_000),
             limit("held_count_max", self.held_count_max, 1..=10_000_000),
             limit("poll_bytes_max", self.poll_bytes_max, 1..=1 << 30),
             limit("index_batch_count_max", self.index_batch_count_max, 1..=100_000),
             limit("index_in_flight_max", self.index_in_flight_max, 1..=64),
-            limit(
-                "sightings_loaded_count_max",
-                self.sightings_loaded_count_max,
-                memory.clone(),
-            ),
-            limit(
-                "transactions_known_count_max",
-                self.transactions_known_count_max,
-                memory.clone(),
-            ),
-            limit(
-                "hour_rows_loaded_count_max",
-                self.hour_rows_loaded_count_max,
-                memory,
-            ),
+            limit("sightings_loaded_count_max", self.sightings_loaded_count_max, memory.clone()),
+            limit("transactions_known_count_max", self.transactions_known_count_max, memory.clone()),
+            limit("hour_rows_loaded_count_max", self.hour_rows_loaded_count_max, memory),
             limit("reorg_depth_max", self.reorg_depth_max as usize, 1..=10_000),
         ]
     }
@@ -168,21 +140,9 @@ impl TopologyConfig {
             ("index_linger_ms", self.index_linger_ms, 0..=60_000),
             ("retry_backoff_ms_min", self.retry_backoff_ms_min, 1..=600_000),
             ("retry_backoff_ms_max", self.retry_backoff_ms_max, backoff_ms),
-            (
-                "hours_retention_hours",
-                hours(self.hours_retention_hours),
-                24..=HOURS_MAX,
-            ),
-            (
-                "miners_retention_hours",
-                hours(self.miners_retention_hours),
-                33 * 24..=HOURS_MAX,
-            ),
-            (
-                "log_retention_hours",
-                hours(self.log_retention_hours),
-                1..=HOURS_MAX,
-            ),
+            ("hours_retention_hours", hours(self.hours_retention_hours), 24..=HOURS_MAX),
+            ("miners_retention_hours", hours(self.miners_retention_hours), 33 * 24..=HOURS_MAX),
+            ("log_retention_hours", hours(self.log_retention_hours), 1..=HOURS_MAX),
         ]
     }
 
@@ -229,40 +189,22 @@ mod tests {
     fn every_mistake_names_its_key_and_what_is_allowed() {
         let base = TopologyConfig::default;
         let cases = [
+            (TopologyConfig { tasks_count: 0, ..base() }, "tasks_count is 0; it must be from 1 to 64"),
             (
-                TopologyConfig {
-                    tasks_count: 0,
-                    ..base()
-                },
-                "tasks_count is 0; it must be from 1 to 64",
-            ),
-            (
-                TopologyConfig {
-                    consumer_group: "a b".into(),
-                    ..base()
-                },
+                TopologyConfig { consumer_group: "a b".into(), ..base() },
                 "consumer_group is `a b`; it must be letters, digits, `.`, `_` and `-`, at least one",
             ),
             (
-                TopologyConfig {
-                    retry_backoff_ms_max: 5,
-                    ..base()
-                },
+                TopologyConfig { retry_backoff_ms_max: 5, ..base() },
                 "retry_backoff_ms_max is 5; it must be from 50 to 600000",
             ),
             (
-                TopologyConfig {
-                    miners_retention_hours: Some(24),
-                    ..base()
-                },
+                TopologyConfig { miners_retention_hours: Some(24), ..base() },
                 "miners_retention_hours is 24; it must be from 792 to 4294967295",
             ),
         ];
         for (config, message) in cases {
-            assert_eq!(
-                config.validate().map_err(|e| e.to_string()),
-                Err(message.to_owned())
-            );
+            assert_eq!(config.validate().map_err(|e| e.to_string()), Err(message.to_owned()));
         }
     }
 

@@ -60,10 +60,7 @@ impl DeadLetter {
         let source = format!("index:{}", rejected.index);
         let raw = rejected.source.as_bytes();
         Self {
-            reason: shorten(format!(
-                "the index rejected the document `{}`: {reason}",
-                rejected.id
-            )),
+            reason: shorten(format!("the index rejected the document `{}`: {reason}", rejected.id)),
             key: content_key(&source, raw),
             source,
             topic: None,
@@ -78,18 +75,12 @@ impl DeadLetter {
 
     /// The letter that a record of the dead letters' topic holds; one that holds none becomes a letter itself.
     pub(crate) fn read(record: &Record) -> Self {
-        let key = std::str::from_utf8(&record.message.key)
-            .ok()
-            .filter(|key| is_content_key(key));
+        let key = std::str::from_utf8(&record.message.key).ok().filter(|key| is_content_key(key));
         match (serde_json::from_slice::<Self>(&record.message.value), key) {
-            (Ok(letter), Some(key)) => Self {
-                key: key.to_owned(),
-                ..letter
-            },
-            (Ok(letter), None) => Self {
-                key: content_key(&letter.source, letter.raw_base64.as_bytes()),
-                ..letter
-            },
+            (Ok(letter), Some(key)) => Self { key: key.to_owned(), ..letter },
+            (Ok(letter), None) => {
+                Self { key: content_key(&letter.source, letter.raw_base64.as_bytes()), ..letter }
+            }
             (Err(_), _) => Self::of_record(record, &"unreadable dead letter"),
         }
     }

@@ -19,15 +19,7 @@ pub const RAW_TRANSACTIONS: &str = "btc-raw-transactions";
 /// The index of [`DeadLetterDocument`]s.
 pub const DEAD_LETTER: &str = "btc-dead-letter";
 /// All indices.
-pub const INDICES: [&str; 7] = [
-    VALUE,
-    VOLUME,
-    MINER,
-    RAW_BPI,
-    RAW_BLOCKS,
-    RAW_TRANSACTIONS,
-    DEAD_LETTER,
-];
+pub const INDICES: [&str; 7] = [VALUE, VOLUME, MINER, RAW_BPI, RAW_BLOCKS, RAW_TRANSACTIONS, DEAD_LETTER];
 
 /// One observation of the price. `_id` = time, source and exact price.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

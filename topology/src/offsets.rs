@@ -60,13 +60,8 @@ impl OpenOffsets {
 
     /// What is to be committed: partition, and the offset below which every record is done.
     pub(crate) fn uncommitted(&self) -> Vec<(u32, u64)> {
-        let partitions = self
-            .partitions
-            .iter()
-            .map(|(&number, partition)| (number, partition.done_below()));
-        partitions
-            .filter(|(number, below)| self.partitions[number].committed < *below)
-            .collect()
+        let partitions = self.partitions.iter().map(|(&number, partition)| (number, partition.done_below()));
+        partitions.filter(|(number, below)| self.partitions[number].committed < *below).collect()
     }
 
     /// Notes what has been committed.

@@ -84,12 +84,7 @@ fn value_document(price: &PriceObservation) -> Result<Document, Failure> {
     let (timestamp, eur_exact) = (rfc3339(price.time_s), price.eur.to_string());
     let id = format!("{timestamp}:{}:{eur_exact}", price.source);
     let eur = price.eur.to_chart_f64();
-    let value = ValueDocument {
-        timestamp,
-        eur,
-        eur_exact,
-        source: price.source.clone(),
-    };
+    let value = ValueDocument { timestamp, eur, eur_exact, source: price.source.clone() };
     document(VALUE, id, 1, price.time_s, &value)
 }
 

@@ -22,11 +22,7 @@ pub(crate) struct PriceObservation {
 
 impl From<PriceRecord> for PriceObservation {
     fn from(record: PriceRecord) -> Self {
-        Self {
-            time_s: record.observed_at.timestamp(),
-            source: record.source,
-            eur: record.eur,
-        }
+        Self { time_s: record.observed_at.timestamp(), source: record.source, eur: record.eur }
     }
 }
 
@@ -43,13 +39,7 @@ impl PriceObservation {
     /// A key that is this observation's alone and sorts by time.
     pub(crate) fn key(&self) -> Vec<u8> {
         let time = (self.time_s ^ i64::MIN).to_be_bytes();
-        [
-            &time,
-            self.source.as_bytes(),
-            &[0],
-            self.eur.to_string().as_bytes(),
-        ]
-        .concat()
+        [&time, self.source.as_bytes(), &[0], self.eur.to_string().as_bytes()].concat()
     }
 }
 
@@ -77,17 +67,12 @@ pub(crate) struct PriceBook {
 impl PriceBook {
     /// Adds an observation and says whether it is new.
     pub(crate) fn insert(&mut self, observation: &PriceObservation) -> bool {
-        let source = self
-            .sources
-            .get(observation.source.as_str())
-            .cloned()
-            .unwrap_or_else(|| {
-                let source: Arc<str> = observation.source.as_str().into();
-                self.sources.insert(Arc::clone(&source));
-                source
-            });
-        self.observations
-            .insert((observation.time_s, source, observation.eur))
+        let source = self.sources.get(observation.source.as_str()).cloned().unwrap_or_else(|| {
+            let source: Arc<str> = observation.source.as_str().into();
+            self.sources.insert(Arc::clone(&source));
+            source
+        });
+        self.observations.insert((observation.time_s, source, observation.eur))
     }
 
     /// The price of `minute`: the last one observed before its end and no earlier than an hour before its start,
@@ -112,8 +97,7 @@ impl PriceBook {
 
     fn within(&self, instants: Range<i64>) -> btree_set::Range<'_, (i64, Arc<str>, Eur)> {
         let least = |time_s| (time_s, Arc::clone(&self.nameless), Eur::default());
-        self.observations
-            .range(least(instants.start)..least(instants.end))
+        self.observations.range(least(instants.start)..least(instants.end))
     }
 }
 
@@ -124,11 +108,7 @@ mod tests {
     use super::*;
 
     fn observation(time_s: i64, source: &str, eur: u32) -> PriceObservation {
-        PriceObservation {
-            time_s,
-            source: source.into(),
-            eur: Eur::parse(&eur.to_string()).unwrap(),
-        }
+        PriceObservation { time_s, source: source.into(), eur: Eur::parse(&eur.to_string()).unwrap() }
     }
 
     #[track_caller]

@@ -15,10 +15,9 @@ const ID_KEY_BYTES_MAX: usize = 400;
 
 /// A header as text; `unknown` if it is missing.
 pub(crate) fn header(message: &Message, name: &str) -> String {
-    message.header(name).map_or_else(
-        || "unknown".to_owned(),
-        |value| String::from_utf8_lossy(value).into_owned(),
-    )
+    message
+        .header(name)
+        .map_or_else(|| "unknown".to_owned(), |value| String::from_utf8_lossy(value).into_owned())
 }
 
 /// The raw document of a record. Equal messages give equal documents, wherever in the log they stand.

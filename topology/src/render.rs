@@ -16,13 +16,7 @@ pub(crate) fn document<S: Serialize>(
     source: &S,
 ) -> Result<Document, Failure> {
     let source = serde_json::to_string(source).map_err(Failure::reject)?;
-    Ok(Document {
-        index: index.to_owned(),
-        id,
-        version,
-        timestamp: utc(time_s),
-        source,
-    })
+    Ok(Document { index: index.to_owned(), id, version, timestamp: utc(time_s), source })
 }
 
 /// The first `BYTES` bytes of the SHA-256 of `parts`, in hexadecimal. Each part's length is hashed too, so that no two
@@ -40,8 +34,5 @@ pub(crate) fn short_hash<const BYTES: usize>(parts: &[&[u8]]) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(*byte)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
 }

@@ -47,11 +47,7 @@ impl Health {
 
     /// Why nothing can be written at present; `None` if it can.
     pub fn away(&self) -> Option<String> {
-        self.0
-            .index_away
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.index_away.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How many records went to the dead letters since the start: not understood, or rejected by the index.

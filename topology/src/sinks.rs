@@ -23,9 +23,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     fn wait(self, attempt: u32) -> Duration {
-        let doubled = self
-            .ms_min
-            .saturating_mul(1_u64.checked_shl(attempt).unwrap_or(u64::MAX));
+        let doubled = self.ms_min.saturating_mul(1_u64.checked_shl(attempt).unwrap_or(u64::MAX));
         let ms = doubled.min(self.ms_max);
         let random = RandomState::new().hash_one(attempt);
         Duration::from_millis(ms - random % (ms / 2 + 1))
@@ -50,10 +48,7 @@ impl DeadLetterSink {
         let count = letters.len();
         let mut attempt = 0;
         while !letters.is_empty() {
-            let messages = letters
-                .iter()
-                .map(DeadLetter::message)
-                .collect::<Result<_, _>>()?;
+            let messages = letters.iter().map(DeadLetter::message).collect::<Result<_, _>>()?;
             match self.log.append(DEAD_LETTERS, messages).await {
                 Ok(_) => break,
                 Err(LogError::MessageTooLarge { key, .. }) if shrink(&mut letters, &key) => continue,
@@ -76,10 +71,7 @@ fn shrink(letters: &mut Vec<DeadLetter>, key: &str) -> bool {
         any |= too_large;
         let kept = !too_large || letter.drop_raw();
         if !kept {
-            tracing::error!(
-                key,
-                "the log does not take a dead letter even without its raw bytes"
-            );
+            tracing::error!(key, "the log does not take a dead letter even without its raw bytes");
         }
         kept
     });
@@ -110,13 +102,7 @@ pub(crate) struct IndexSink {
 impl IndexSink {
     pub(crate) fn new(index: Arc<dyn Index>, dead_letters: DeadLetterSink, limits: SinkLimits) -> Self {
         let (health, backoff) = (dead_letters.health.clone(), dead_letters.backoff);
-        Self {
-            index,
-            dead_letters,
-            health,
-            backoff,
-            limits,
-        }
+        Self { index, dead_letters, health, backoff, limits }
     }
 
     /// Sends documents once and gives back those that have to be sent again.

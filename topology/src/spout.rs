@@ -69,17 +69,11 @@ impl LogSpout {
 
     fn position(&self, id: u64) -> Position {
         let (partition, offset) = partition_and_offset(id);
-        Position {
-            topic: self.options.topic.to_owned(),
-            partition,
-            offset,
-        }
+        Position { topic: self.options.topic.to_owned(), partition, offset }
     }
 
     fn consumer(&mut self) -> Result<&mut Box<dyn LogConsumer>, Failure> {
-        self.consumer
-            .as_mut()
-            .ok_or_else(|| Failure::retry("the spout is not open; open it first"))
+        self.consumer.as_mut().ok_or_else(|| Failure::retry("the spout is not open; open it first"))
     }
 
     fn done(&mut self, id: u64) {
@@ -91,11 +85,8 @@ impl LogSpout {
         let uncommitted = self.offsets.uncommitted();
         if let (false, Some(consumer)) = (uncommitted.is_empty(), &mut self.consumer) {
             let topic = self.options.topic;
-            let position = |&(partition, offset): &(u32, u64)| Position {
-                topic: topic.to_owned(),
-                partition,
-                offset,
-            };
+            let position =
+                |&(partition, offset): &(u32, u64)| Position { topic: topic.to_owned(), partition, offset };
             consumer.commit(&uncommitted.iter().map(position).collect::<Vec<_>>())?;
             self.offsets.committed(&uncommitted);
         }
@@ -190,9 +181,7 @@ impl Spout for LogSpout {
         let polled = self.consumer()?.poll(room, bytes_max, &mut records);
         let count = records.len();
         for record in records.drain(..) {
-            let Position {
-                partition, offset, ..
-            } = record.position;
+            let Position { partition, offset, .. } = record.position;
             self.offsets.opened(partition, offset);
             out.emit(id(partition, offset), record);
         }

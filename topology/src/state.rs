@@ -19,9 +19,7 @@ impl EmbeddedState {
 
 impl StateStore for EmbeddedState {
     fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        self.0
-            .state_get(namespace, key)
-            .map_err(|error| StateError::new(namespace, error))
+        self.0.state_get(namespace, key).map_err(|error| StateError::new(namespace, error))
     }
 
     fn scan(
@@ -30,25 +28,18 @@ impl StateStore for EmbeddedState {
         prefix: &[u8],
         each: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<(), StateError> {
-        self.0
-            .state_scan(namespace, prefix, each)
-            .map_err(|error| StateError::new(namespace, error))
+        self.0.state_scan(namespace, prefix, each).map_err(|error| StateError::new(namespace, error))
     }
 
     fn apply(&self, changes: &[trombe::StateChange]) -> Result<(), StateError> {
         let namespace = changes.first().map_or("", |change| &change.namespace);
-        let changes = changes
-            .iter()
-            .cloned()
-            .map(|change| trombe_connectors::StateChange {
-                namespace: change.namespace,
-                key: change.key,
-                value: change.value,
-                expires_ms: change.expires_ms,
-            });
-        self.0
-            .state_apply(changes.collect())
-            .map_err(|error| StateError::new(namespace, error))
+        let changes = changes.iter().cloned().map(|change| trombe_connectors::StateChange {
+            namespace: change.namespace,
+            key: change.key,
+            value: change.value,
+            expires_ms: change.expires_ms,
+        });
+        self.0.state_apply(changes.collect()).map_err(|error| StateError::new(namespace, error))
     }
 }
 
@@ -67,8 +58,7 @@ impl Retention {
     /// When state written now may be forgotten. It follows the clock and not the feed, so that a replay of old blocks
     /// keeps its state as long as a live feed does.
     pub(crate) fn expires_ms(self) -> Option<i64> {
-        self.hours
-            .map(|hours| chrono::Utc::now().timestamp_millis() + i64::from(hours) * 3_600_000)
+        self.hours.map(|hours| chrono::Utc::now().timestamp_millis() + i64::from(hours) * 3_600_000)
     }
 }
 
@@ -80,9 +70,6 @@ pub(crate) fn encode<V: Serialize>(namespace: &str, value: &V) -> Result<Vec<u8>
 /// The value that stands in the store.
 pub(crate) fn decode<V: DeserializeOwned>(namespace: &str, row: &[u8]) -> Result<V, StateError> {
     serde_json::from_slice(row).map_err(|error| {
-        StateError::new(
-            namespace,
-            format!("a row cannot be read ({error}); restore or delete the store"),
-        )
+        StateError::new(namespace, format!("a row cannot be read ({error}); restore or delete the store"))
     })
 }

@@ -52,11 +52,7 @@ pub(crate) fn chart_f64(mut eur: Decimal) -> f64 {
 /// A quotient as a chart shows it; nothing of nothing is 0.
 #[expect(clippy::cast_precision_loss, reason = "a chart's value")]
 pub(crate) fn quotient(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// What satoshi are worth, exactly.

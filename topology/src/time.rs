@@ -82,9 +82,7 @@ pub(crate) fn rfc3339(time_s: i64) -> String {
 
 /// Unix milliseconds as they stand in a document: `2024-10-19T12:00:00.000Z`.
 pub(crate) fn rfc3339_ms(time_ms: i64) -> String {
-    DateTime::from_timestamp_millis(time_ms)
-        .unwrap_or_default()
-        .to_rfc3339_opts(SecondsFormat::Millis, true)
+    DateTime::from_timestamp_millis(time_ms).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]
@@ -93,13 +91,9 @@ mod tests {
 
     #[test]
     fn hours_and_minutes_floor_also_before_1970() {
-        for (time_s, hour_start_s, minute_of_hour) in [
-            (0, 0, 0),
-            (3_599, 0, 59),
-            (3_600, 3_600, 0),
-            (-1, -3_600, 59),
-            (-3_600, -3_600, 0),
-        ] {
+        for (time_s, hour_start_s, minute_of_hour) in
+            [(0, 0, 0), (3_599, 0, 59), (3_600, 3_600, 0), (-1, -3_600, 59), (-3_600, -3_600, 0)]
+        {
             assert_eq!(Hour::of(time_s).start_s(), hour_start_s);
             assert_eq!(Minute::of(time_s).of_hour(), minute_of_hour);
             assert_eq!(Hour::of(time_s).minute(minute_of_hour), Minute::of(time_s));

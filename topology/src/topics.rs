@@ -20,13 +20,8 @@ const PARTITIONS: u32 = 9;
 
 /// Creates the topics that are absent, and gives the others their retention.
 pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
-    let retention_ms = config
-        .log_retention_hours
-        .map(|hours| i64::from(hours) * 3_600_000);
-    let options = TopicOptions {
-        partitions: PARTITIONS,
-        retention_ms,
-    };
+    let retention_ms = config.log_retention_hours.map(|hours| i64::from(hours) * 3_600_000);
+    let options = TopicOptions { partitions: PARTITIONS, retention_ms };
     for topic in TOPICS {
         log.create_topic(topic, &options).await?;
     }

@@ -36,20 +36,8 @@ pub fn bitcoin(
 ) -> Result<Topology, ConfigError> {
     config.validate()?;
     let draining = Draining::of(PRIMARY_SPOUTS * config.tasks_count);
-    let signals = SpoutSignals {
-        feed_over,
-        health,
-        draining,
-        is_primary: true,
-    };
-    let wiring = Wiring {
-        topology: Topology::new("bitcoin"),
-        log,
-        index,
-        state,
-        config,
-        signals,
-    };
+    let signals = SpoutSignals { feed_over, health, draining, is_primary: true };
+    let wiring = Wiring { topology: Topology::new("bitcoin"), log, index, state, config, signals };
     wiring.wire();
     Ok(wiring.topology)
 }
@@ -69,11 +57,8 @@ impl Wiring {
         let tasks = self.config.tasks_count;
         let pools = &self.config.pools;
 
-        let prices = self
-            .spout("bpi", BPI)
-            .local_or_shuffle()
-            .tasks(tasks)
-            .bolt("parse-prices", ParsePrices::default);
+        let prices =
+            self.spout("bpi", BPI).local_or_shuffle().tasks(tasks).bolt("parse-prices", ParsePrices::default);
         let blocks = {
             let pools = pools.clone();
             let records = self.spout("blocks", BLOCKS);
@@ -86,10 +71,7 @@ impl Wiring {
             let pools = pools.clone();
             let records = self.spout("transactions", TRANSACTIONS);
             let parse = move || ParseTransactions::new(pools.clone());
-            records
-                .local_or_shuffle()
-                .tasks(tasks)
-                .bolt("parse-transactions", parse)
+            records.local_or_shuffle().tasks(tasks).bolt("parse-transactions", parse)
         };
         let understood = prices
             .side(&DOCUMENTS)
@@ -105,10 +87,7 @@ impl Wiring {
         let volume = self.volume(transactions, prices.clone());
         let miners = self.miners(blocks, prices);
         let letters = self.dead_letters();
-        let documents = understood
-            .and(volume.shuffle())
-            .and(miners.shuffle())
-            .and(letters.shuffle());
+        let documents = understood.and(volume.shuffle()).and(miners.shuffle()).and(letters.shuffle());
 
         let dead_letter = self.dead_letter_sink();
         let index = self.index_sink();
@@ -119,10 +98,7 @@ impl Wiring {
     /// A topic as a spout.
     fn spout(&self, name: &str, topic: &'static str) -> Stream<Record> {
         let is_primary = topic != DEAD_LETTERS;
-        let signals = SpoutSignals {
-            is_primary,
-            ..self.signals.clone()
-        };
+        let signals = SpoutSignals { is_primary, ..self.signals.clone() };
         let options = LogSpoutOptions {
             group: self.config.consumer_group.clone(),
             topic,
@@ -148,27 +124,17 @@ impl Wiring {
         };
         let state = Arc::clone(&self.state);
         let count = move || Transactions::new(Arc::clone(&state), retention, limits);
-        let partials = transactions
-            .by(|seen| &seen.txid)
-            .tasks(tasks)
-            .deferred("count-transactions", count);
+        let partials = transactions.by(|seen| &seen.txid).tasks(tasks).deferred("count-transactions", count);
 
         let hours = |price: PriceObservation| price.hours().map(move |hour| (hour, price.clone()));
-        let prices = prices
-            .local_or_shuffle()
-            .tasks(tasks)
-            .flat_map("price-hours", hours);
+        let prices = prices.local_or_shuffle().tasks(tasks).flat_map("price-hours", hours);
 
         let (state, rows_count_max) = (Arc::clone(&self.state), self.config.hour_rows_loaded_count_max);
         let volume = move || Volume::new(Arc::clone(&state), retention, rows_count_max);
         partials
             .by(|partial| &partial.hour)
             .into_input(VolumeInput::Partial)
-            .and(
-                prices
-                    .by(|(hour, _)| hour)
-                    .into_input(|(hour, price)| VolumeInput::Price(hour, price)),
-            )
+            .and(prices.by(|(hour, _)| hour).into_input(|(hour, price)| VolumeInput::Price(hour, price)))
             .tasks(tasks)
             .deferred("volume", volume)
     }
@@ -180,9 +146,7 @@ impl Wiring {
             .global()
             .into_input(MinersInput::Block)
             .and(prices.global().into_input(MinersInput::Price))
-            .deferred("miners", move || {
-                Miners::new(Arc::clone(&state), retention, reorg_depth_max)
-            })
+            .deferred("miners", move || Miners::new(Arc::clone(&state), retention, reorg_depth_max))
     }
 
     /// The dead letters' own topic, which the producers write to as well.
@@ -198,10 +162,8 @@ impl Wiring {
     }
 
     fn dead_letter_sink(&self) -> DeadLetterSink {
-        let backoff = Backoff {
-            ms_min: self.config.retry_backoff_ms_min,
-            ms_max: self.config.retry_backoff_ms_max,
-        };
+        let backoff =
+            Backoff { ms_min: self.config.retry_backoff_ms_min, ms_max: self.config.retry_backoff_ms_max };
         DeadLetterSink::new(Arc::clone(&self.log), self.signals.health.clone(), backoff)
     }
 

@@ -15,13 +15,8 @@ pub(super) const BYTES_MAX: usize = 1 << 30;
 
 pub(super) async fn topic(log: &impl Log, name: &str) -> String {
     let topic = unique(name);
-    let options = TopicOptions {
-        partitions: PARTITIONS,
-        retention_ms: None,
-    };
-    log.create_topic(&topic, &options)
-        .await
-        .expect("the topic is created");
+    let options = TopicOptions { partitions: PARTITIONS, retention_ms: None };
+    log.create_topic(&topic, &options).await.expect("the topic is created");
     topic
 }
 
@@ -44,36 +39,21 @@ pub(super) fn numbered(numbers: std::ops::Range<u32>) -> Vec<Message> {
 }
 
 pub(super) fn values(records: &[Record]) -> BTreeSet<u32> {
-    let value = |record: &Record| {
-        String::from_utf8_lossy(&record.message.value)
-            .parse()
-            .expect("a number")
-    };
+    let value = |record: &Record| String::from_utf8_lossy(&record.message.value).parse().expect("a number");
     records.iter().map(value).collect()
 }
 
 pub(super) fn by_position(records: Vec<Record>) -> BTreeMap<Position, Message> {
-    records
-        .into_iter()
-        .map(|record| (record.position, record.message))
-        .collect()
+    records.into_iter().map(|record| (record.position, record.message)).collect()
 }
 
 pub(super) fn after(records: &[Record]) -> Position {
     let last = records.last().expect("there are records");
-    Position {
-        offset: last.position.offset + 1,
-        ..last.position.clone()
-    }
+    Position { offset: last.position.offset + 1, ..last.position.clone() }
 }
 
 pub(super) fn options(topic: &str, group: &str, member: u32, members: u32) -> ConsumerOptions {
-    ConsumerOptions {
-        group: group.into(),
-        topics: vec![topic.into()],
-        member,
-        members,
-    }
+    ConsumerOptions { group: group.into(), topics: vec![topic.into()], member, members }
 }
 
 pub(super) fn consumer(
@@ -83,8 +63,7 @@ pub(super) fn consumer(
     member: u32,
     members: u32,
 ) -> Box<dyn LogConsumer> {
-    log.consumer(options(topic, group, member, members))
-        .expect("the consumer opens")
+    log.consumer(options(topic, group, member, members)).expect("the consumer opens")
 }
 
 /// Polls until `count` records are there, and checks that each partition's are dense and in order.
@@ -92,9 +71,7 @@ pub(super) fn read(consumer: &mut dyn LogConsumer, count: usize) -> Vec<Record> 
     let deadline = Instant::now() + PATIENCE;
     let mut records = Vec::new();
     loop {
-        consumer
-            .poll(count - records.len(), BYTES_MAX, &mut records)
-            .expect("the poll succeeds");
+        consumer.poll(count - records.len(), BYTES_MAX, &mut records).expect("the poll succeeds");
         if records.len() >= count || Instant::now() > deadline {
             break;
         }

@@ -80,11 +80,7 @@ fn unique(name: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    format!(
-        "conformance-{name}-{:x}-{:x}-{count}",
-        since.as_millis(),
-        process::id()
-    )
+    format!("conformance-{name}-{:x}-{:x}-{count}", since.as_millis(), process::id())
 }
 
 /// Asks until the answer is the expected one, and panics when patience ends before.

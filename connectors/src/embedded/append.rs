@@ -28,19 +28,11 @@ impl Append {
             if size > bytes_max {
                 let quoted = &message.key[..message.key.len().min(KEY_BYTES_QUOTED)];
                 let key = String::from_utf8_lossy(quoted).into_owned();
-                return Err(LogError::MessageTooLarge {
-                    bytes: size,
-                    bytes_max,
-                    key,
-                });
+                return Err(LogError::MessageTooLarge { bytes: size, bytes_max, key });
             }
             bytes += size_of::<Message>() + size;
         }
-        Ok(Self {
-            topic: topic.into(),
-            messages,
-            bytes,
-        })
+        Ok(Self { topic: topic.into(), messages, bytes })
     }
 }
 
@@ -66,18 +58,8 @@ impl Operation for Append {
             let offset = partition.end_offset.cast_unsigned();
             let place = partition.push(size(message).cast_signed() as i64, now_ms);
             let headers = encode_headers(&message.headers);
-            insert.execute((
-                place,
-                message.timestamp_ms,
-                &*message.key,
-                &*message.value,
-                headers,
-            ))?;
-            positions.push(Position {
-                topic: self.topic.clone(),
-                partition: number,
-                offset,
-            });
+            insert.execute((place, message.timestamp_ms, &*message.key, &*message.value, headers))?;
+            positions.push(Position { topic: self.topic.clone(), partition: number, offset });
         }
         Ok(positions)
     }

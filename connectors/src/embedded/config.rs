@@ -121,56 +121,23 @@ impl EmbeddedConfig {
         const TERABYTE: u64 = 1 << 40;
         let limits = [
             ("cache_bytes_max", self.cache_bytes_max, 1 << 16, TERABYTE),
-            (
-                "reader_cache_bytes_max",
-                self.reader_cache_bytes_max,
-                1 << 16,
-                TERABYTE,
-            ),
+            ("reader_cache_bytes_max", self.reader_cache_bytes_max, 1 << 16, TERABYTE),
             ("mmap_bytes_max", self.mmap_bytes_max, 0, TERABYTE),
             ("wal_bytes_max", self.wal_bytes_max, 1 << 16, TERABYTE),
-            (
-                "file_bytes_max",
-                self.file_bytes_max.unwrap_or(TERABYTE),
-                1 << 20,
-                u64::MAX,
-            ),
+            ("file_bytes_max", self.file_bytes_max.unwrap_or(TERABYTE), 1 << 20, u64::MAX),
             ("busy_timeout_ms", u64::from(self.busy_timeout_ms), 1, 600_000),
             ("queue_count_max", self.queue_count_max as u64, 1, 1_000_000),
             ("queue_bytes_max", self.queue_bytes_max as u64, 1 << 16, TERABYTE),
             ("batch_count_max", self.batch_count_max as u64, 1, 1_000_000),
             ("batch_bytes_max", self.batch_bytes_max as u64, 1 << 16, TERABYTE),
-            (
-                "message_bytes_max",
-                self.message_bytes_max as u64,
-                1 << 10,
-                1 << 29,
-            ),
-            (
-                "partition_bytes_max",
-                self.partition_bytes_max.unwrap_or(TERABYTE),
-                1 << 16,
-                u64::MAX,
-            ),
+            ("message_bytes_max", self.message_bytes_max as u64, 1 << 10, 1 << 29),
+            ("partition_bytes_max", self.partition_bytes_max.unwrap_or(TERABYTE), 1 << 16, u64::MAX),
             ("segment_count_max", u64::from(self.segment_count_max), 1, 1 << 24),
-            (
-                "housekeeping_interval_ms",
-                self.housekeeping_interval_ms,
-                1,
-                86_400_000,
-            ),
-            (
-                "housekeeping_rows_max",
-                u64::from(self.housekeeping_rows_max),
-                1,
-                1 << 24,
-            ),
+            ("housekeeping_interval_ms", self.housekeeping_interval_ms, 1, 86_400_000),
+            ("housekeeping_rows_max", u64::from(self.housekeeping_rows_max), 1, 1 << 24),
             ("readers_idle_max", self.readers_idle_max as u64, 0, 1024),
         ];
-        match limits
-            .into_iter()
-            .find(|(_, value, min, max)| value < min || value > max)
-        {
+        match limits.into_iter().find(|(_, value, min, max)| value < min || value > max) {
             Some((key, value, min, max)) => Err(ConfigError { key, value, min, max }),
             None => Ok(()),
         }

@@ -21,9 +21,7 @@ pub(super) fn open_writer(path: &Path, config: &EmbeddedConfig) -> Result<Connec
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(explain)?;
     connection.busy_timeout(busy_timeout(config)).map_err(explain)?;
-    connection
-        .pragma_update(None, "page_size", PAGE_BYTES)
-        .map_err(explain)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES).map_err(explain)?;
     schema::prepare(&mut connection, path)?;
     use_wal(&connection, path)?;
     tune_writer(&connection, config).map_err(explain)?;
@@ -82,11 +80,7 @@ pub(super) struct Readers {
 
 impl Readers {
     pub(super) fn new(path: &Path, config: &EmbeddedConfig) -> Self {
-        Self {
-            path: path.to_owned(),
-            config: config.clone(),
-            idle: Mutex::default(),
-        }
+        Self { path: path.to_owned(), config: config.clone(), idle: Mutex::default() }
     }
 
     /// A new connection for somebody who keeps it.

@@ -39,12 +39,7 @@ struct Assigned {
 
 impl Consumer {
     pub(super) fn open(shared: Arc<Shared>, options: ConsumerOptions) -> Result<Self, LogError> {
-        let ConsumerOptions {
-            group,
-            mut topics,
-            member,
-            members,
-        } = options;
+        let ConsumerOptions { group, mut topics, member, members } = options;
         if group.is_empty() || member >= members {
             let reason = format!(
                 "member {member} of {members} in group `{group}`: a group has a name and members from 0"
@@ -72,28 +67,16 @@ impl Consumer {
                 });
             }
         }
-        Ok(Self {
-            shared,
-            connection,
-            group,
-            assigned,
-            turn: 0,
-            data_version: 0,
-            missed: 0,
-        })
+        Ok(Self { shared, connection, group, assigned, turn: 0, data_version: 0, missed: 0 })
     }
 
     /// Looks at every partition again if anything was committed to the file since, by whichever process.
     fn notice_writes(&mut self) -> rusqlite::Result<()> {
-        let version = self
-            .connection
-            .prepare_cached("PRAGMA data_version")?
-            .query_row((), |row| row.get(0))?;
+        let version =
+            self.connection.prepare_cached("PRAGMA data_version")?.query_row((), |row| row.get(0))?;
         if version != self.data_version {
             self.data_version = version;
-            self.assigned
-                .iter_mut()
-                .for_each(|assigned| assigned.drained = false);
+            self.assigned.iter_mut().for_each(|assigned| assigned.drained = false);
         }
         Ok(())
     }
@@ -127,9 +110,7 @@ impl Consumer {
         let wanted =
             |assigned: &&Assigned| assigned.topic == position.topic && assigned.number == position.partition;
         self.assigned.iter().find(wanted).ok_or_else(|| {
-            LogError::Refused(format!(
-                "{position} is in none of the partitions that this consumer reads"
-            ))
+            LogError::Refused(format!("{position} is in none of the partitions that this consumer reads"))
         })
     }
 }
@@ -143,16 +124,9 @@ impl LogConsumer for Consumer {
     ) -> Result<(), LogError> {
         self.notice_writes().map_err(Fault::from)?;
         if self.assigned.iter().any(|assigned| !assigned.drained) {
-            let room = Room {
-                records: records_max,
-                bytes: bytes_max,
-            };
+            let room = Room { records: records_max, bytes: bytes_max };
             let (start, missed) = (records.len(), self.missed);
-            let offsets: Vec<_> = self
-                .assigned
-                .iter()
-                .map(|assigned| assigned.next_offset)
-                .collect();
+            let offsets: Vec<_> = self.assigned.iter().map(|assigned| assigned.next_offset).collect();
             if let Err(error) = self.fill(room, records) {
                 records.truncate(start);
                 self.missed = missed;
@@ -177,10 +151,7 @@ impl LogConsumer for Consumer {
             .prepare_cached(SELECT_ONE)
             .and_then(|mut select| select.query_row([place(assigned.id, offset)], decode).optional());
         let found = found.map_err(Fault::from)?;
-        Ok(found.map(|(_, message)| Record {
-            position: position.clone(),
-            message,
-        }))
+        Ok(found.map(|(_, message)| Record { position: position.clone(), message }))
     }
 
     fn commit(&mut self, next: &[Position]) -> Result<(), LogError> {
@@ -188,10 +159,7 @@ impl LogConsumer for Consumer {
             .iter()
             .map(|position| Ok((self.assigned(position)?.id, position.offset)))
             .collect::<Result<_, LogError>>()?;
-        let commit = Commit {
-            group: self.group.clone(),
-            offsets,
-        };
+        let commit = Commit { group: self.group.clone(), offsets };
         Ok(self.shared.writer.submit_blocking(commit)?)
     }
 
@@ -202,11 +170,7 @@ impl LogConsumer for Consumer {
             let committed = first_offset(&snapshot, &self.group, assigned.id)?;
             let offset = committed.max(partition.start_offset).cast_unsigned();
             Ok(Lag {
-                committed: Position {
-                    topic: assigned.topic.clone(),
-                    partition: assigned.number,
-                    offset,
-                },
+                committed: Position { topic: assigned.topic.clone(), partition: assigned.number, offset },
                 end_offset: partition.end_offset.cast_unsigned(),
             })
         };
@@ -268,10 +232,7 @@ impl Room {
     }
 
     fn share(self, of: usize) -> Self {
-        Self {
-            records: self.records.div_ceil(of),
-            bytes: self.bytes.div_ceil(of),
-        }
+        Self { records: self.records.div_ceil(of), bytes: self.bytes.div_ceil(of) }
     }
 
     fn take(&mut self, taken: &Self) {

@@ -14,32 +14,20 @@ const VERSION_MAX: u64 = i64::MAX.cast_unsigned();
 
 /// Says why the document can never be stored, if it cannot.
 pub(super) fn check(document: &Document) -> Result<(), String> {
-    let Document {
-        index,
-        id,
-        version,
-        source,
-        ..
-    } = document;
+    let Document { index, id, version, source, .. } = document;
     if !is_index_name(index) {
         return Err(format!(
             "`{index}` is no index name: it must be lower case without any of {INDEX_FORBIDDEN:?}"
         ));
     }
     if id.is_empty() || id.len() > ID_BYTES_MAX {
-        return Err(format!(
-            "the id has {} bytes: 1 to {ID_BYTES_MAX} are allowed",
-            id.len()
-        ));
+        return Err(format!("the id has {} bytes: 1 to {ID_BYTES_MAX} are allowed", id.len()));
     }
     if *version > VERSION_MAX {
         return Err(format!("the version {version} is above {VERSION_MAX}"));
     }
     if source.len() > SOURCE_BYTES_MAX {
-        return Err(format!(
-            "the source has {} bytes: at most {SOURCE_BYTES_MAX} are allowed",
-            source.len()
-        ));
+        return Err(format!("the source has {} bytes: at most {SOURCE_BYTES_MAX} are allowed", source.len()));
     }
     if !source.trim_start().starts_with('{') {
         return Err("the source is not a JSON object".into());

@@ -127,20 +127,10 @@ mod tests {
     #[test]
     fn the_code_decides_between_trying_again_and_giving_up() {
         let fault = |code| Fault::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
-        for code in [
-            ffi::SQLITE_BUSY,
-            ffi::SQLITE_FULL,
-            ffi::SQLITE_IOERR,
-            ffi::SQLITE_NOMEM,
-        ] {
+        for code in [ffi::SQLITE_BUSY, ffi::SQLITE_FULL, ffi::SQLITE_IOERR, ffi::SQLITE_NOMEM] {
             assert!(matches!(fault(code), Fault::Away(_)), "{code}");
         }
-        for code in [
-            ffi::SQLITE_READONLY,
-            ffi::SQLITE_CORRUPT,
-            ffi::SQLITE_NOTADB,
-            ffi::SQLITE_CONSTRAINT,
-        ] {
+        for code in [ffi::SQLITE_READONLY, ffi::SQLITE_CORRUPT, ffi::SQLITE_NOTADB, ffi::SQLITE_CONSTRAINT] {
             assert!(matches!(fault(code), Fault::Refused(_)), "{code}");
         }
     }

@@ -21,9 +21,7 @@ impl Bulk {
     /// Checks the documents here, on the caller's thread, which leaves the writer its time.
     pub(super) fn new(documents: Vec<Document>) -> Self {
         let check = |document| document::check(&document).map(|()| document);
-        Self {
-            checked: documents.into_iter().map(check).collect(),
-        }
+        Self { checked: documents.into_iter().map(check).collect() }
     }
 }
 
@@ -55,11 +53,7 @@ impl Operation for Bulk {
             if let Some(new) = change {
                 *added.entry(index_id).or_insert(0) += i64::from(new);
             }
-            outcomes.push(if change.is_some() {
-                Outcome::Indexed
-            } else {
-                Outcome::Stale
-            });
+            outcomes.push(if change.is_some() { Outcome::Indexed } else { Outcome::Stale });
         }
         let mut count = connection.prepare_cached(
             "UPDATE indices SET documents = documents + ?2, revision = revision + 1 WHERE id = ?1",
@@ -73,13 +67,7 @@ impl Operation for Bulk {
 
 /// Stores one document. `None` if the stored one is as new; else whether there was none before.
 fn store(connection: &Connection, index_id: i64, document: &Document) -> rusqlite::Result<Option<bool>> {
-    let Document {
-        id,
-        version,
-        timestamp,
-        source,
-        ..
-    } = document;
+    let Document { id, version, timestamp, source, .. } = document;
     let (version, timestamp_us) = (version.cast_signed(), timestamp.timestamp_micros());
     let known: Option<(i64, i64, i64)> = connection
         .prepare_cached("SELECT place, version, timestamp_us FROM documents WHERE index_id = ?1 AND id = ?2")?
@@ -121,10 +109,7 @@ pub(super) fn get(
 ) -> rusqlite::Result<Option<StoredDocument>> {
     let sql = "SELECT id, version, source FROM documents
                WHERE index_id = (SELECT id FROM indices WHERE name = ?1) AND id = ?2";
-    connection
-        .prepare_cached(sql)?
-        .query_row((index, id), stored)
-        .optional()
+    connection.prepare_cached(sql)?.query_row((index, id), stored).optional()
 }
 
 pub(super) fn range(connection: &Connection, range: &Range) -> rusqlite::Result<Vec<StoredDocument>> {
@@ -133,11 +118,8 @@ pub(super) fn range(connection: &Connection, range: &Range) -> rusqlite::Result<
                AND timestamp_us >= ?2 AND timestamp_us < ?3
                ORDER BY timestamp_us DESC, id DESC LIMIT ?4";
     let (from_us, until_us) = (range.from.timestamp_micros(), range.until.timestamp_micros());
-    let mut newest_first = select(
-        connection,
-        sql,
-        (&range.index, from_us, until_us, limit(range.documents_max)),
-    )?;
+    let mut newest_first =
+        select(connection, sql, (&range.index, from_us, until_us, limit(range.documents_max)))?;
     newest_first.reverse();
     Ok(newest_first)
 }
@@ -151,11 +133,7 @@ pub(super) fn scan(
     let sql = "SELECT id, version, source FROM documents
                WHERE index_id = (SELECT id FROM indices WHERE name = ?1) AND id > ?2
                ORDER BY id LIMIT ?3";
-    select(
-        connection,
-        sql,
-        (index, after.unwrap_or_default(), limit(documents_max)),
-    )
+    select(connection, sql, (index, after.unwrap_or_default(), limit(documents_max)))
 }
 
 pub(super) fn count(connection: &Connection, index: &str) -> rusqlite::Result<u64> {
@@ -178,19 +156,12 @@ fn select(
     sql: &str,
     parameters: impl Params,
 ) -> rusqlite::Result<Vec<StoredDocument>> {
-    connection
-        .prepare_cached(sql)?
-        .query_map(parameters, stored)?
-        .collect()
+    connection.prepare_cached(sql)?.query_map(parameters, stored)?.collect()
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredDocument> {
     let version: i64 = row.get(1)?;
-    Ok(StoredDocument {
-        id: row.get(0)?,
-        version: version.cast_unsigned(),
-        source: row.get(2)?,
-    })
+    Ok(StoredDocument { id: row.get(0)?, version: version.cast_unsigned(), source: row.get(2)? })
 }
 
 fn limit(documents_max: usize) -> i64 {

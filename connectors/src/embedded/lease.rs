@@ -22,17 +22,11 @@ pub(super) struct Lease {
 impl Lease {
     pub(super) fn acquire(folder: &Path, group: &str, topic: &str, partition: u32) -> Result<Self, LogError> {
         if group.len() > GROUP_BYTES_MAX {
-            return Err(LogError::Refused(format!(
-                "a group's name has at most {GROUP_BYTES_MAX} bytes"
-            )));
+            return Err(LogError::Refused(format!("a group's name has at most {GROUP_BYTES_MAX} bytes")));
         }
         let failed = |error: io::Error| {
             let reason = format!("no lease can be had in {}: {error}", folder.display());
-            if is_permanent(error.kind()) {
-                LogError::Refused(reason)
-            } else {
-                LogError::Unavailable(reason)
-            }
+            if is_permanent(error.kind()) { LogError::Refused(reason) } else { LogError::Unavailable(reason) }
         };
         let folder = folder.join(file_name(group));
         fs::create_dir_all(&folder).map_err(failed)?;
@@ -44,11 +38,9 @@ impl Lease {
             .map_err(failed)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _locked: file }),
-            Err(TryLockError::WouldBlock) => Err(LogError::PartitionTaken {
-                group: group.into(),
-                topic: topic.into(),
-                partition,
-            }),
+            Err(TryLockError::WouldBlock) => {
+                Err(LogError::PartitionTaken { group: group.into(), topic: topic.into(), partition })
+            }
             Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }

@@ -16,11 +16,7 @@ pub(super) const SELECT_FROM: &str = "SELECT place, timestamp_ms, key, value, he
 
 /// The bytes by which a message is limited and counted.
 pub(super) fn size(message: &Message) -> usize {
-    let headers: usize = message
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let headers: usize = message.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
     message.key.len() + message.value.len() + headers
 }
 
@@ -29,12 +25,7 @@ pub(super) fn encode_headers(headers: &[(String, Bytes)]) -> Option<Vec<u8>> {
     if headers.is_empty() {
         return None;
     }
-    let mut blob = Vec::with_capacity(
-        headers
-            .iter()
-            .map(|(name, value)| 8 + name.len() + value.len())
-            .sum(),
-    );
+    let mut blob = Vec::with_capacity(headers.iter().map(|(name, value)| 8 + name.len() + value.len()).sum());
     for (name, value) in headers {
         blob.extend(length(name.len()));
         blob.extend(length(value.len()));
@@ -45,9 +36,7 @@ pub(super) fn encode_headers(headers: &[(String, Bytes)]) -> Option<Vec<u8>> {
 }
 
 fn length(bytes: usize) -> [u8; 4] {
-    u32::try_from(bytes)
-        .expect("a message is limited to less than 4 GiB")
-        .to_le_bytes()
+    u32::try_from(bytes).expect("a message is limited to less than 4 GiB").to_le_bytes()
 }
 
 /// Reads a row of these statements: the message's place and the message.

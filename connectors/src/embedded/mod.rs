@@ -138,18 +138,13 @@ impl EmbeddedStore {
             reason: error.to_string(),
         };
         let folder = TempDir::with_prefix("trombe-").map_err(inaccessible)?;
-        let config = EmbeddedConfig {
-            synchronous: Synchronous::Off,
-            ..EmbeddedConfig::default()
-        };
+        let config = EmbeddedConfig { synchronous: Synchronous::Off, ..EmbeddedConfig::default() };
         Self::open_in(&folder.path().join("store"), config, Some(folder))
     }
 
     fn open_in(path: &Path, config: EmbeddedConfig, private: Option<TempDir>) -> Result<Self, OpenError> {
-        let inaccessible = |error: std::io::Error| OpenError::Inaccessible {
-            path: path.into(),
-            reason: error.to_string(),
-        };
+        let inaccessible =
+            |error: std::io::Error| OpenError::Inaccessible { path: path.into(), reason: error.to_string() };
         let connection = connection::open_writer(path, &config)?;
         // Two names of one file must lead to the same leases.
         let path = fs::canonicalize(path).map_err(inaccessible)?;
@@ -162,17 +157,12 @@ impl EmbeddedStore {
             config,
             _private: private,
         };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// The value of a key, unless it has expired.
     pub fn state_get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        Ok(self
-            .shared
-            .readers
-            .with(|connection| state::get(connection, namespace, key))?)
+        Ok(self.shared.readers.with(|connection| state::get(connection, namespace, key))?)
     }
 
     /// Gives every key that starts with `prefix`, in byte order, with its value. All are from the same moment.
@@ -182,10 +172,7 @@ impl EmbeddedStore {
         prefix: &[u8],
         each: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<(), StateError> {
-        Ok(self
-            .shared
-            .readers
-            .with(|connection| state::scan(connection, namespace, prefix, each))?)
+        Ok(self.shared.readers.with(|connection| state::scan(connection, namespace, prefix, each))?)
     }
 
     /// Applies all changes in their order, or none; they are durable when it returns. Blocks the thread.
@@ -195,18 +182,12 @@ impl EmbeddedStore {
 
     /// A small fact about the store, such as the feed that fills it.
     pub fn meta_get(&self, key: &str) -> Result<Option<String>, StateError> {
-        Ok(self
-            .shared
-            .readers
-            .with(|connection| meta::get(connection, key))?)
+        Ok(self.shared.readers.with(|connection| meta::get(connection, key))?)
     }
 
     /// Sets a small fact about the store. Blocks the thread.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StateError> {
-        Ok(self.shared.writer.submit_blocking(SetMeta {
-            key: key.into(),
-            value: value.into(),
-        })?)
+        Ok(self.shared.writer.submit_blocking(SetMeta { key: key.into(), value: value.into() })?)
     }
 
     /// Deletes at once everything that retention and expiry would have deleted by `now_ms`, milliseconds since the
@@ -247,10 +228,7 @@ impl Log for EmbeddedStore {
         topic: &'a str,
         options: &'a TopicOptions,
     ) -> BoxFuture<'a, Result<(), LogError>> {
-        let create = CreateTopic {
-            name: topic.into(),
-            options: options.clone(),
-        };
+        let create = CreateTopic { name: topic.into(), options: options.clone() };
         async { Ok(self.shared.writer.submit(create).await?) }.boxed()
     }
 
@@ -279,22 +257,12 @@ impl Index for EmbeddedStore {
         id: &'a str,
     ) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
         let (index, id) = (index.to_owned(), id.to_owned());
-        async {
-            Ok(self
-                .read(move |connection| index::get(connection, &index, &id))
-                .await?)
-        }
-        .boxed()
+        async { Ok(self.read(move |connection| index::get(connection, &index, &id)).await?) }.boxed()
     }
 
     fn range<'a>(&'a self, range: &'a Range) -> BoxFuture<'a, Result<Vec<StoredDocument>, IndexError>> {
         let range = range.clone();
-        async {
-            Ok(self
-                .read(move |connection| index::range(connection, &range))
-                .await?)
-        }
-        .boxed()
+        async { Ok(self.read(move |connection| index::range(connection, &range)).await?) }.boxed()
     }
 
     fn scan<'a>(
@@ -311,12 +279,7 @@ impl Index for EmbeddedStore {
 
     fn count<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<u64, IndexError>> {
         let index = index.to_owned();
-        async {
-            Ok(self
-                .read(move |connection| index::count(connection, &index))
-                .await?)
-        }
-        .boxed()
+        async { Ok(self.read(move |connection| index::count(connection, &index)).await?) }.boxed()
     }
 
     fn revision(&self) -> BoxFuture<'_, Result<u64, IndexError>> {

@@ -36,11 +36,8 @@ impl<'a> Names<'a> {
         if let Some(&id) = self.known.get(name) {
             return Ok(id);
         }
-        let stored = self
-            .connection
-            .prepare_cached(self.find)?
-            .query_row([name], |row| row.get(0))
-            .optional()?;
+        let stored =
+            self.connection.prepare_cached(self.find)?.query_row([name], |row| row.get(0)).optional()?;
         let id = match stored {
             Some(id) => id,
             None => self.connection.prepare_cached(self.insert)?.insert([name])?,

@@ -96,13 +96,7 @@ impl Partition {
                 "INSERT INTO segments (partition_id, start_offset, end_offset, bytes, appended_ms)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute((
-                self.id,
-                self.segment_offset,
-                self.end_offset,
-                self.segment_bytes,
-                self.appended_ms,
-            ))?;
+            .execute((self.id, self.segment_offset, self.end_offset, self.segment_bytes, self.appended_ms))?;
         self.segment_offset = self.end_offset;
         self.segment_bytes = 0;
         Ok(())

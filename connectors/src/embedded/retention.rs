@@ -105,10 +105,7 @@ fn delete_segment(
         .execute((partition_id, partition.start_offset))?;
     let deleted = connection
         .prepare_cached("DELETE FROM messages WHERE place >= ?1 AND place < ?2")?
-        .execute((
-            place(partition_id, partition.start_offset),
-            place(partition_id, oldest.end_offset),
-        ))?;
+        .execute((place(partition_id, partition.start_offset), place(partition_id, oldest.end_offset)))?;
     partition.start_offset = oldest.end_offset;
     partition.bytes -= oldest.bytes;
     if partition.segment_offset < partition.start_offset {

@@ -27,11 +27,9 @@ pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), Op
     }
     match identify(connection).map_err(explain)? {
         Identity::Store { version: VERSION } => Ok(()),
-        Identity::Store { version } => Err(OpenError::Newer {
-            path: path.to_owned(),
-            found: version,
-            known: VERSION,
-        }),
+        Identity::Store { version } => {
+            Err(OpenError::Newer { path: path.to_owned(), found: version, known: VERSION })
+        }
         Identity::Empty | Identity::Foreign => Err(OpenError::NotAStore(path.to_owned())),
     }
 }

@@ -65,9 +65,7 @@ pub(super) fn get(connection: &Connection, namespace: &str, key: &[u8]) -> rusql
         .query_row((namespace, key), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     // The clock is asked only where it matters.
-    Ok(found
-        .filter(|(_, expires_ms)| expires_ms.is_none_or(|at| at > now_ms()))
-        .map(|(value, _)| value))
+    Ok(found.filter(|(_, expires_ms)| expires_ms.is_none_or(|at| at > now_ms())).map(|(value, _)| value))
 }
 
 pub(super) fn scan(

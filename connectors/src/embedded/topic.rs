@@ -22,12 +22,7 @@ impl Topic {
     pub(super) fn find(connection: &Connection, name: &str) -> rusqlite::Result<Option<Self>> {
         connection
             .prepare_cached("SELECT first_partition, partitions FROM topics WHERE name = ?1")?
-            .query_row([name], |row| {
-                Ok(Self {
-                    first_partition: row.get(0)?,
-                    partitions: row.get(1)?,
-                })
-            })
+            .query_row([name], |row| Ok(Self { first_partition: row.get(0)?, partitions: row.get(1)? }))
             .optional()
     }
 }
@@ -55,15 +50,10 @@ impl Operation for CreateTopic {
             return Ok(());
         }
         let first: i64 =
-            connection.query_row("SELECT coalesce(max(id) + 1, 0) FROM partitions", (), |row| {
-                row.get(0)
-            })?;
+            connection.query_row("SELECT coalesce(max(id) + 1, 0) FROM partitions", (), |row| row.get(0))?;
         let end = first + i64::from(self.options.partitions);
         if end > partition::IDS_MAX {
-            return Err(Fault::Refused(format!(
-                "the store holds at most {} partitions",
-                partition::IDS_MAX
-            )));
+            return Err(Fault::Refused(format!("the store holds at most {} partitions", partition::IDS_MAX)));
         }
         let mut insert = connection.prepare_cached("INSERT INTO partitions (id) VALUES (?1)")?;
         for id in first..end {
@@ -93,10 +83,7 @@ impl CreateTopic {
             ));
         }
         if !(1..=PARTITIONS_MAX).contains(&options.partitions) {
-            return Err(format!(
-                "{} partitions: 1 to {PARTITIONS_MAX} are allowed",
-                options.partitions
-            ));
+            return Err(format!("{} partitions: 1 to {PARTITIONS_MAX} are allowed", options.partitions));
         }
         if options.retention_ms.is_some_and(i64::is_negative) {
             return Err("the retention is negative: 0 ms or more are allowed".into());

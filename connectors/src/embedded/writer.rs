@@ -44,42 +44,22 @@ impl Writer {
     pub(super) fn start(connection: Connection, config: &EmbeddedConfig) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::unbounded_channel();
         let slots = Arc::new(Semaphore::new(config.queue_count_max.max(1)));
-        let room_kib = u32::try_from(config.queue_bytes_max / 1024)
-            .unwrap_or(u32::MAX)
-            .max(1);
+        let room_kib = u32::try_from(config.queue_bytes_max / 1024).unwrap_or(u32::MAX).max(1);
         let room = Arc::new(Semaphore::new(room_kib as usize));
-        let thread = WriterThread {
-            connection,
-            config: config.clone(),
-            jobs,
-            housekept: Instant::now(),
-        };
-        let thread = thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || thread.run())?;
-        Ok(Self {
-            queue: Some(queue),
-            slots,
-            room,
-            room_kib,
-            thread: Some(thread),
-        })
+        let thread = WriterThread { connection, config: config.clone(), jobs, housekept: Instant::now() };
+        let thread = thread::Builder::new().name("store-writer".into()).spawn(move || thread.run())?;
+        Ok(Self { queue: Some(queue), slots, room, room_kib, thread: Some(thread) })
     }
 
     /// Queues the operation, waiting for room, and then waits until it is durable. An operation once queued is
     /// written even if the caller no longer waits.
     pub(super) async fn submit<O: Operation>(&self, operation: O) -> Result<O::Answer, Fault> {
-        let kib = u32::try_from(operation.bytes() / 1024 + 1)
-            .unwrap_or(u32::MAX)
-            .min(self.room_kib);
+        let kib = u32::try_from(operation.bytes() / 1024 + 1).unwrap_or(u32::MAX).min(self.room_kib);
         let room = Arc::clone(&self.room).acquire_many_owned(kib).await;
         let room = room.map_err(|_| stopped())?;
         let slot = Arc::clone(&self.slots).acquire_owned().await;
         let slot = slot.map_err(|_| stopped())?;
-        let place = Place {
-            slot: Some(slot),
-            _room: room,
-        };
+        let place = Place { slot: Some(slot), _room: room };
         self.queue(operation, Some(place))?.await.map_err(|_| stopped())?
     }
 
@@ -91,13 +71,7 @@ impl Writer {
 
     fn queue<O: Operation>(&self, operation: O, place: Option<Place>) -> Result<Answered<O>, Fault> {
         let (answer, answered) = oneshot::channel();
-        let pending = Pending {
-            bytes: operation.bytes(),
-            operation,
-            outcome: None,
-            answer,
-            place,
-        };
+        let pending = Pending { bytes: operation.bytes(), operation, outcome: None, answer, place };
         let queue = self.queue.as_ref().ok_or_else(stopped)?;
         queue.send(Box::new(pending)).map_err(|_| stopped())?;
         Ok(answered)
@@ -121,9 +95,7 @@ impl Drop for Writer {
 
 impl fmt::Debug for Writer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Writer")
-            .field("room_kib", &self.room.available_permits())
-            .finish_non_exhaustive()
+        f.debug_struct("Writer").field("room_kib", &self.room.available_permits()).finish_non_exhaustive()
     }
 }
 
@@ -218,17 +190,11 @@ impl WriterThread {
         while let Some(mut group) = groups.pop() {
             match self.transact(&mut group) {
                 Ok(()) => answer(group, &Ok(())),
-                Err(Failure {
-                    job: Some(culprit), ..
-                }) if group.len() > 1 => {
+                Err(Failure { job: Some(culprit), .. }) if group.len() > 1 => {
                     let after = group.split_off(culprit + 1);
                     let culprit = group.split_off(culprit);
                     // The last one pushed is the first one done, which keeps the order of the queue.
-                    groups.extend(
-                        [after, culprit, group]
-                            .into_iter()
-                            .filter(|group| !group.is_empty()),
-                    );
+                    groups.extend([after, culprit, group].into_iter().filter(|group| !group.is_empty()));
                 }
                 Err(Failure { fault, .. }) => answer(group, &Err(fault)),
             }
@@ -239,10 +205,7 @@ impl WriterThread {
         let whole = |fault| Failure { job: None, fault };
         let mut transaction = self.begin().map_err(whole)?;
         for (number, job) in jobs.iter_mut().enumerate() {
-            job.run(&mut transaction).map_err(|fault| Failure {
-                job: Some(number),
-                fault,
-            })?;
+            job.run(&mut transaction).map_err(|fault| Failure { job: Some(number), fault })?;
         }
         transaction.commit().map_err(whole)
     }

@@ -15,10 +15,7 @@ pub(crate) const BYTES_MAX: usize = 1 << 30;
 
 /// Forcing to the disk is left out: a killed process loses nothing that it gave to the system.
 pub(crate) fn config() -> EmbeddedConfig {
-    EmbeddedConfig {
-        synchronous: Synchronous::Normal,
-        ..EmbeddedConfig::default()
-    }
+    EmbeddedConfig { synchronous: Synchronous::Normal, ..EmbeddedConfig::default() }
 }
 
 pub(crate) fn open(path: &Path) -> EmbeddedStore {
@@ -26,16 +23,7 @@ pub(crate) fn open(path: &Path) -> EmbeddedStore {
 }
 
 pub(crate) async fn topic(store: &EmbeddedStore, name: &str, partitions: u32, retention_ms: Option<i64>) {
-    store
-        .create_topic(
-            name,
-            &TopicOptions {
-                partitions,
-                retention_ms,
-            },
-        )
-        .await
-        .unwrap();
+    store.create_topic(name, &TopicOptions { partitions, retention_ms }).await.unwrap();
 }
 
 pub(crate) fn message(key: &str, value: &str) -> Message {
@@ -47,12 +35,7 @@ pub(crate) fn message(key: &str, value: &str) -> Message {
 }
 
 pub(crate) fn member(group: &str, topic: &str, member: u32, members: u32) -> ConsumerOptions {
-    ConsumerOptions {
-        group: group.into(),
-        topics: vec![topic.into()],
-        member,
-        members,
-    }
+    ConsumerOptions { group: group.into(), topics: vec![topic.into()], member, members }
 }
 
 pub(crate) fn consumer(store: &EmbeddedStore, group: &str, topic: &str) -> Box<dyn LogConsumer> {

@@ -19,10 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let status = match scene.as_str() {
         "empty" => fake::scenes::starting(),
-        "reading" => Status {
-            history_share: None,
-            ..fake::scenes::starting()
-        },
+        "reading" => Status { history_share: None, ..fake::scenes::starting() },
         "broken" => fake::scenes::broken(),
         _ => fake::scenes::running(),
     };

@@ -52,11 +52,7 @@ pub(crate) async fn miners(State(hub): State<Arc<Hub>>, Query(params): Query<Min
         return documents(&hub, MINER, &RangeParams::default()).await;
     };
     let allowed = "a day such as 2024-10-19 or a month such as 2024-10";
-    let period = Period::parse(&text).ok_or(QueryError {
-        name: "period",
-        value: text,
-        allowed,
-    })?;
+    let period = Period::parse(&text).ok_or(QueryError { name: "period", value: text, allowed })?;
     let ranking = hub.reader().ranking(Some(period)).await?;
     let miners = ranking.map(|ranking| ranking.miners).unwrap_or_default();
     Ok(Json(json!({ "period": period.to_string(), "miners": miners })).into_response())
@@ -65,11 +61,10 @@ pub(crate) async fn miners(State(hub): State<Arc<Hub>>, Query(params): Query<Min
 pub(crate) async fn topology(State(hub): State<Arc<Hub>>) -> Response {
     match &hub.fresh_status().topology {
         Some(topology) => Json(topology).into_response(),
-        None => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            Json(json!({ "error": "the topology has not started yet" })),
-        )
-            .into_response(),
+        None => {
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": "the topology has not started yet" })))
+                .into_response()
+        }
     }
 }
 
@@ -85,10 +80,8 @@ async fn documents(hub: &Hub, index: &str, params: &RangeParams) -> Answer {
         .await
         .map_err(|_| ReadError::Slow(reader.read_ms_max))?
         .map_err(ReadError::Index)?;
-    let sources: Vec<&RawValue> = documents
-        .iter()
-        .filter_map(|document| serde_json::from_str(&document.source).ok())
-        .collect();
+    let sources: Vec<&RawValue> =
+        documents.iter().filter_map(|document| serde_json::from_str(&document.source).ok()).collect();
     let body = json!({
         "index": index,
         "from": range.from,
@@ -105,50 +98,27 @@ async fn documents(hub: &Hub, index: &str, params: &RangeParams) -> Answer {
 
 async fn range(hub: &Hub, index: &str, params: &RangeParams) -> Result<Range, RequestError> {
     let documents_max = limit(params.limit.as_deref(), hub.options().documents_max)?;
-    let (from, until) = match (
-        time("from", params.from.as_deref())?,
-        time("until", params.until.as_deref())?,
-    ) {
+    let (from, until) = match (time("from", params.from.as_deref())?, time("until", params.until.as_deref())?)
+    {
         (None, None) if params.range.is_some() => {
             let span = span(params.range.as_deref())?;
             let until = hub.reader().newest_at(index).await? + TimeDelta::seconds(1);
-            (
-                span.length()
-                    .map_or(DateTime::UNIX_EPOCH, |length| until - length),
-                until,
-            )
+            (span.length().map_or(DateTime::UNIX_EPOCH, |length| until - length), until)
         }
-        (from, until) => (
-            from.unwrap_or(DateTime::UNIX_EPOCH),
-            until.unwrap_or_else(far_future),
-        ),
+        (from, until) => (from.unwrap_or(DateTime::UNIX_EPOCH), until.unwrap_or_else(far_future)),
     };
     if from >= until {
         let allowed = "a time after from";
-        return Err(QueryError {
-            name: "until",
-            value: until.to_rfc3339(),
-            allowed,
-        }
-        .into());
+        return Err(QueryError { name: "until", value: until.to_rfc3339(), allowed }.into());
     }
-    Ok(Range {
-        index: index.to_owned(),
-        from,
-        until,
-        documents_max,
-    })
+    Ok(Range { index: index.to_owned(), from, until, documents_max })
 }
 
 fn time(name: &'static str, text: Option<&str>) -> Result<Option<DateTime<Utc>>, QueryError> {
     let Some(text) = text else { return Ok(None) };
     match text.parse::<DateTime<Utc>>() {
         Ok(time) if (DateTime::UNIX_EPOCH..far_future()).contains(&time) => Ok(Some(time)),
-        _ => Err(QueryError {
-            name,
-            value: text.to_owned(),
-            allowed: TIME,
-        }),
+        _ => Err(QueryError { name, value: text.to_owned(), allowed: TIME }),
     }
 }
 
@@ -159,10 +129,6 @@ fn limit(text: Option<&str>, documents_max: usize) -> Result<usize, QueryError> 
     let allowed = "a number from 1 to documents_max";
     match text.parse() {
         Ok(limit) if (1..=documents_max).contains(&limit) => Ok(limit),
-        _ => Err(QueryError {
-            name: "limit",
-            value: text.to_owned(),
-            allowed,
-        }),
+        _ => Err(QueryError { name: "limit", value: text.to_owned(), allowed }),
     }
 }

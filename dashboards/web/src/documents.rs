@@ -33,11 +33,7 @@ pub(crate) struct Volume {
     pub(crate) adjusted_volume_sat: u64,
     #[serde(default)]
     pub(crate) max_tx_sat: u64,
-    #[serde(
-        default,
-        rename = "max_tx_eur_exact",
-        with = "rust_decimal::serde::str_option"
-    )]
+    #[serde(default, rename = "max_tx_eur_exact", with = "rust_decimal::serde::str_option")]
     pub(crate) max_tx_eur: Option<Decimal>,
     #[serde(default)]
     pub(crate) max_tx_hash: String,
@@ -83,21 +79,14 @@ mod tests {
 
     #[test]
     fn fields_of_the_contract() {
-        let document = |source: &str| StoredDocument {
-            id: "x".into(),
-            version: 1,
-            source: source.into(),
-        };
+        let document = |source: &str| StoredDocument { id: "x".into(), version: 1, source: source.into() };
         let volume: Volume = understand(&document(
             r#"{"@timestamp":"2024-10-19T14:00:00Z","volume_sat":21,"volume_btc":0.00000021,"volume_eur":0.01,
                 "volume_eur_exact":"0.0123","adjusted_volume_sat":7,"max_tx_sat":5,"max_tx_btc":5e-8,"max_tx_eur":null,
                 "max_tx_eur_exact":null,"max_tx_hash":"ab","tx_count":3,"priced_share":0.5}"#,
         ))
         .unwrap();
-        assert_eq!(
-            (volume.volume_sat, volume.volume_eur.to_string().as_str()),
-            (21, "0.0123")
-        );
+        assert_eq!((volume.volume_sat, volume.volume_eur.to_string().as_str()), (21, "0.0123"));
         assert_eq!(volume.max_tx_eur, None);
         assert!(understand::<Value>(&document(r#"{"@timestamp":"2024-10-19T14:00:00Z"}"#)).is_none());
         assert!(understand::<Value>(&document("not JSON")).is_none());

@@ -41,27 +41,15 @@ pub(crate) async fn events(
         .try_acquire_owned()
         .map_err(|_| RequestError::Crowded(hub.options().subscribers_max))?;
     let resumed = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let held = resumed
-        .or(params.held.as_deref())
-        .map(Held::from_id)
-        .unwrap_or_default();
+    let held = resumed.or(params.held.as_deref()).map(Held::from_id).unwrap_or_default();
     let heartbeat = Duration::from_millis(hub.options().heartbeat_ms);
     let pulses = hub.pulses();
-    let subscriber = Subscriber {
-        hub,
-        page,
-        held,
-        pulses,
-        is_new: true,
-        _place: place,
-    };
+    let subscriber = Subscriber { hub, page, held, pulses, is_new: true, _place: place };
     let stream = stream::unfold(subscriber, |mut subscriber| async {
         let event = subscriber.next().await?;
         Some((Ok(event), subscriber))
     });
-    let alive = KeepAlive::new()
-        .interval(heartbeat)
-        .event(Event::default().event("pulse").data("alive"));
+    let alive = KeepAlive::new().interval(heartbeat).event(Event::default().event("pulse").data("alive"));
     Ok(Sse::new(stream).keep_alive(alive))
 }
 
@@ -71,9 +59,7 @@ impl Subscriber {
         if std::mem::take(&mut self.is_new) {
             // The first event tells at once that the stream is live, even if nothing has changed.
             return Some(
-                self.changes()
-                    .await
-                    .unwrap_or_else(|| Event::default().event("pulse").data("alive")),
+                self.changes().await.unwrap_or_else(|| Event::default().event("pulse").data("alive")),
             );
         }
         loop {
@@ -90,9 +76,7 @@ impl Subscriber {
         if missing.is_empty() {
             return None;
         }
-        let event = Event::default()
-            .event("fragments")
-            .retry(Duration::from_millis(RETRY_MS));
+        let event = Event::default().event("fragments").retry(Duration::from_millis(RETRY_MS));
         let event = event.json_data(&missing).ok()?;
         self.held = fragments.held();
         Some(event.id(self.held.to_id()))

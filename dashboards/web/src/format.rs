@@ -22,21 +22,13 @@ pub(crate) fn eur(amount: Decimal) -> String {
 
 /// A price, with as many decimals as make a difference: `61 234.50`, `0.0512`.
 pub(crate) fn price(amount: Decimal) -> String {
-    if amount.abs() < Decimal::ONE {
-        places(amount, 4)
-    } else {
-        eur(amount)
-    }
+    if amount.abs() < Decimal::ONE { places(amount, 4) } else { eur(amount) }
 }
 
 /// Without cents where they say nothing: `1 234 567`, `9 999.50`.
 pub(crate) fn eur_round(amount: Decimal) -> String {
     const CENTS_MATTER_BELOW: i64 = 10_000;
-    if amount.abs() < Decimal::from(CENTS_MATTER_BELOW) {
-        eur(amount)
-    } else {
-        places(amount, 0)
-    }
+    if amount.abs() < Decimal::from(CENTS_MATTER_BELOW) { eur(amount) } else { places(amount, 0) }
 }
 
 /// All eight decimals: `1 234.00000001`.
@@ -60,19 +52,11 @@ pub(crate) fn bitcoin(sat: u64) -> Decimal {
 
 /// Three significant digits and a suffix, for axes and tiles: `1.23 M`.
 pub(crate) fn short(amount: Decimal) -> String {
-    let steps: [(i64, &str); 4] = [
-        (1_000_000_000_000, "T"),
-        (1_000_000_000, "bn"),
-        (1_000_000, "M"),
-        (10_000, "k"),
-    ];
+    let steps: [(i64, &str); 4] =
+        [(1_000_000_000_000, "T"), (1_000_000_000, "bn"), (1_000_000, "M"), (10_000, "k")];
     for (from, suffix) in steps {
         if amount.abs() >= Decimal::from(from) {
-            let unit = if suffix == "k" {
-                Decimal::ONE_THOUSAND
-            } else {
-                Decimal::from(from)
-            };
+            let unit = if suffix == "k" { Decimal::ONE_THOUSAND } else { Decimal::from(from) };
             return format!("{}{THIN}{suffix}", significant(amount / unit));
         }
     }
@@ -87,9 +71,7 @@ fn significant(amount: Decimal) -> String {
         () if whole >= Decimal::ONE => 2,
         () => 4,
     };
-    let rounded = amount
-        .round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
-        .normalize();
+    let rounded = amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero).normalize();
     grouped(&rounded.to_string())
 }
 
@@ -102,11 +84,7 @@ pub(crate) fn change_percent(from: Decimal, to: Decimal) -> Option<String> {
 /// `+1 234.50`, `−0.10`
 pub(crate) fn signed(amount: Decimal) -> String {
     let text = places(amount, 2);
-    if amount > Decimal::ZERO {
-        format!("+{text}")
-    } else {
-        text
-    }
+    if amount > Decimal::ZERO { format!("+{text}") } else { text }
 }
 
 /// `12.3 %` of a share from 0 to 1.
@@ -117,11 +95,7 @@ pub(crate) fn percent(share: f64) -> String {
 /// A part of a whole, from 0 to 1.
 #[expect(clippy::cast_precision_loss, reason = "a share is shown with three digits")]
 pub(crate) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 {
-        0.0
-    } else {
-        part as f64 / whole as f64
-    }
+    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// Microseconds in the unit that suits them: `850 µs`, `1.25 ms`, `2.50 s`.
@@ -189,9 +163,7 @@ fn places(amount: Decimal, decimals: u32) -> String {
 
 /// Separates the thousands of a plain decimal number, and writes a real minus sign.
 fn grouped(number: &str) -> String {
-    let (sign, digits) = number
-        .strip_prefix('-')
-        .map_or(("", number), |digits| ("-", digits));
+    let (sign, digits) = number.strip_prefix('-').map_or(("", number), |digits| ("-", digits));
     let whole = digits.find('.').unwrap_or(digits.len());
     let mut text = String::with_capacity(number.len() + 8);
     if !sign.is_empty() && digits.bytes().any(|digit| matches!(digit, b'1'..=b'9')) {

@@ -29,8 +29,7 @@ impl Fragments {
     }
 
     pub(crate) fn extend(&mut self, other: &Self) {
-        self.0
-            .extend(other.0.iter().map(|(name, fragment)| (*name, fragment.clone())));
+        self.0.extend(other.0.iter().map(|(name, fragment)| (*name, fragment.clone())));
     }
 
     /// The part of this name, ready to be put into a page.
@@ -40,22 +39,13 @@ impl Fragments {
 
     /// What a reader of these holds, e.g. `miners-01ab.price-23cd`.
     pub(crate) fn held(&self) -> Held {
-        Held(
-            self.0
-                .iter()
-                .map(|(name, fragment)| ((*name).to_owned(), fragment.tag))
-                .collect(),
-        )
+        Held(self.0.iter().map(|(name, fragment)| ((*name).to_owned(), fragment.tag)).collect())
     }
 
     /// Those parts, by name, that somebody does not hold yet.
     pub(crate) fn missing(&self, held: &Held) -> BTreeMap<&'static str, &str> {
         let is_missing = |(name, fragment): &(&&str, &Fragment)| held.0.get(**name) != Some(&fragment.tag);
-        self.0
-            .iter()
-            .filter(is_missing)
-            .map(|(name, fragment)| (*name, fragment.html.as_str()))
-            .collect()
+        self.0.iter().filter(is_missing).map(|(name, fragment)| (*name, fragment.html.as_str())).collect()
     }
 }
 
@@ -75,11 +65,7 @@ impl Held {
     }
 
     pub(crate) fn to_id(&self) -> String {
-        let mut parts: Vec<String> = self
-            .0
-            .iter()
-            .map(|(name, tag)| format!("{name}-{tag:08x}"))
-            .collect();
+        let mut parts: Vec<String> = self.0.iter().map(|(name, tag)| format!("{name}-{tag:08x}")).collect();
         parts.sort();
         parts.join(".")
     }

@@ -118,11 +118,7 @@ impl Hub {
             if now < data_at {
                 continue;
             }
-            let asked = timeout(
-                Duration::from_millis(self.options.read_ms_max),
-                self.index.revision(),
-            )
-            .await;
+            let asked = timeout(Duration::from_millis(self.options.read_ms_max), self.index.revision()).await;
             match asked
                 .unwrap_or_else(|_| Err(IndexError::Unavailable("it did not say its revision".to_owned())))
             {
@@ -170,22 +166,14 @@ impl Hub {
             renderings.clear();
         }
         let fragments = Arc::default();
-        renderings.insert(
-            view,
-            Rendering {
-                data,
-                fragments: Arc::clone(&fragments),
-            },
-        );
+        renderings.insert(view, Rendering { data, fragments: Arc::clone(&fragments) });
         fragments
     }
 }
 
 impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Hub")
-            .field("options", &self.options)
-            .finish_non_exhaustive()
+        f.debug_struct("Hub").field("options", &self.options).finish_non_exhaustive()
     }
 }
 

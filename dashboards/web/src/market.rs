@@ -129,26 +129,16 @@ impl Market {
 
     /// Where a bar begins: by its hour, or in a range of whole days by its day.
     pub(crate) fn bar_time(&self, start: DateTime<Utc>) -> String {
-        if self.bar_hours() % 24 == 0 {
-            format::day(start.date_naive())
-        } else {
-            self.time(start)
-        }
+        if self.bar_hours() % 24 == 0 { format::day(start.date_naive()) } else { self.time(start) }
     }
 
     /// The price line, thinned to what a screen can show.
     pub(crate) fn points(&self) -> Vec<Point> {
-        let step = step(
-            self.until - self.from,
-            POINTS_MAX,
-            &[1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440],
-        );
+        let step =
+            step(self.until - self.from, POINTS_MAX, &[1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1_440]);
         let mut points: Vec<Point> = Vec::new();
         for price in &self.prices {
-            let point = Point {
-                at: price.at,
-                eur: price.eur,
-            };
+            let point = Point { at: price.at, eur: price.eur };
             let slot = |at: DateTime<Utc>| at.timestamp().div_euclid(step.num_seconds());
             match points.last_mut() {
                 Some(last) if slot(last.at) == slot(point.at) => *last = point,
@@ -166,12 +156,7 @@ impl Market {
 
     /// How many hours one bar covers.
     pub(crate) fn bar_hours(&self) -> i64 {
-        step(
-            self.until - self.from,
-            BARS_MAX,
-            &[60, 360, 1_440, 10_080, 43_200],
-        )
-        .num_hours()
+        step(self.until - self.from, BARS_MAX, &[60, 360, 1_440, 10_080, 43_200]).num_hours()
     }
 
     /// The volume, one bar an hour or, in a long range, several hours a bar. Stretches without any are left out.
@@ -182,10 +167,7 @@ impl Market {
             let start = hour.at.timestamp().div_euclid(seconds) * seconds;
             let start = DateTime::from_timestamp(start, 0).unwrap_or(hour.at);
             if bars.last().is_none_or(|bar| bar.start != start) {
-                bars.push(Bar {
-                    start,
-                    ..Bar::default()
-                });
+                bars.push(Bar { start, ..Bar::default() });
             }
             if let Some(bar) = bars.last_mut() {
                 bar.add(hour);
@@ -196,10 +178,7 @@ impl Market {
 
     /// All hours of the range as one.
     pub(crate) fn total(&self) -> Bar {
-        let mut total = Bar {
-            start: self.from,
-            ..Bar::default()
-        };
+        let mut total = Bar { start: self.from, ..Bar::default() };
         for hour in &self.hours {
             total.add(hour);
         }
@@ -245,20 +224,9 @@ mod tests {
 
     #[test]
     fn steps_keep_a_chart_legible() {
-        let lengths = [
-            (6, 1),
-            (48, 1),
-            (7 * 24, 1),
-            (30 * 24, 6),
-            (365 * 24, 168),
-            (20 * 365 * 24, 1440),
-        ];
+        let lengths = [(6, 1), (48, 1), (7 * 24, 1), (30 * 24, 6), (365 * 24, 168), (20 * 365 * 24, 1440)];
         for (hours, expected) in lengths {
-            let step = step(
-                TimeDelta::hours(hours),
-                BARS_MAX,
-                &[60, 360, 1_440, 10_080, 43_200],
-            );
+            let step = step(TimeDelta::hours(hours), BARS_MAX, &[60, 360, 1_440, 10_080, 43_200]);
             assert_eq!(step.num_hours(), expected, "{hours} hours");
         }
     }
@@ -277,10 +245,7 @@ mod tests {
         };
         let bars = market.bars();
         assert_eq!(bars.len(), 2);
-        assert_eq!(
-            (bars[0].volume_sat, bars[0].max_tx_sat, bars[0].tx_count),
-            (1_200, 200, 20)
-        );
+        assert_eq!((bars[0].volume_sat, bars[0].max_tx_sat, bars[0].tx_count), (1_200, 200, 20));
         assert_eq!(bars[0].max_tx_hash, "bb");
         assert!((bars[0].priced_share() - 2.0 / 3.0).abs() < 1e-9);
         assert_eq!(bars[0].adjusted_eur(), Decimal::from(1_200));
@@ -290,11 +255,7 @@ mod tests {
 
     #[test]
     fn the_line_shows_the_last_price_of_each_stretch() {
-        let price = |at: &str, eur: i64| Value {
-            at: time(at),
-            eur: eur.into(),
-            source: "sample".into(),
-        };
+        let price = |at: &str, eur: i64| Value { at: time(at), eur: eur.into(), source: "sample".into() };
         let market = Market {
             from: time("2024-10-01T00:00:00Z"),
             until: time("2024-10-08T00:00:00Z"),

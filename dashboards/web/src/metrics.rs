@@ -25,65 +25,22 @@ pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
         components(&mut text, &snapshot);
         edges(&mut text, &snapshot);
     }
-    (
-        [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")],
-        text.0,
-    )
-        .into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.0).into_response()
 }
 
 fn components(text: &mut Exposition, snapshot: &Snapshot) {
     type Read = fn(&Component) -> Option<f64>;
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "Prometheus samples are floating-point numbers"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "Prometheus samples are floating-point numbers")]
     let families: [(&str, &str, &str, Read); 9] = [
-        (
-            "trombe_component_emitted_total",
-            "counter",
-            "Tuples emitted.",
-            |c| Some(c.emitted as f64),
-        ),
-        (
-            "trombe_component_executed_total",
-            "counter",
-            "Tuples executed.",
-            |c| Some(c.executed as f64),
-        ),
-        ("trombe_component_acked_total", "counter", "Tuples acked.", |c| {
-            Some(c.acked as f64)
-        }),
-        (
-            "trombe_component_failed_total",
-            "counter",
-            "Tuples failed.",
-            |c| Some(c.failed as f64),
-        ),
-        (
-            "trombe_component_restarts_total",
-            "counter",
-            "Tasks restarted.",
-            |c| Some(c.restarts as f64),
-        ),
-        ("trombe_component_pending", "gauge", "Tuples on their way.", |c| {
-            Some(c.pending as f64)
-        }),
-        ("trombe_component_queued", "gauge", "Tuples waiting.", |c| {
-            Some(c.queue_len as f64)
-        }),
-        (
-            "trombe_component_execute_p99_us",
-            "gauge",
-            "Time to execute a tuple, p99.",
-            |c| c.execute_us_p99,
-        ),
-        (
-            "trombe_component_complete_p99_us",
-            "gauge",
-            "Time from emit to ack, p99.",
-            |c| c.complete_us_p99,
-        ),
+        ("trombe_component_emitted_total", "counter", "Tuples emitted.", |c| Some(c.emitted as f64)),
+        ("trombe_component_executed_total", "counter", "Tuples executed.", |c| Some(c.executed as f64)),
+        ("trombe_component_acked_total", "counter", "Tuples acked.", |c| Some(c.acked as f64)),
+        ("trombe_component_failed_total", "counter", "Tuples failed.", |c| Some(c.failed as f64)),
+        ("trombe_component_restarts_total", "counter", "Tasks restarted.", |c| Some(c.restarts as f64)),
+        ("trombe_component_pending", "gauge", "Tuples on their way.", |c| Some(c.pending as f64)),
+        ("trombe_component_queued", "gauge", "Tuples waiting.", |c| Some(c.queue_len as f64)),
+        ("trombe_component_execute_p99_us", "gauge", "Time to execute a tuple, p99.", |c| c.execute_us_p99),
+        ("trombe_component_complete_p99_us", "gauge", "Time from emit to ack, p99.", |c| c.complete_us_p99),
     ];
     for (name, kind, help, read) in families {
         text.family(name, kind, help);
@@ -104,17 +61,9 @@ fn edges(text: &mut Exposition, snapshot: &Snapshot) {
         ("trombe_edge_pending", "gauge", |edge| edge.pending),
     ];
     for (name, kind, read) in families {
-        text.family(
-            name,
-            kind,
-            "Tuples on an edge; emitted = acked + failed + pending.",
-        );
+        text.family(name, kind, "Tuples on an edge; emitted = acked + failed + pending.");
         for edge in &snapshot.edges {
-            let labels = [
-                ("from", &*edge.from),
-                ("stream", &*edge.stream),
-                ("to", &*edge.to),
-            ];
+            let labels = [("from", &*edge.from), ("stream", &*edge.stream), ("to", &*edge.to)];
             text.sample(name, &labels, read(edge));
         }
     }
@@ -129,15 +78,9 @@ impl Exposition {
     }
 
     fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
-        let labels: Vec<String> = labels
-            .iter()
-            .map(|(key, value)| format!("{key}=\"{}\"", escaped(value)))
-            .collect();
-        let labels = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{}}}", labels.join(","))
-        };
+        let labels: Vec<String> =
+            labels.iter().map(|(key, value)| format!("{key}=\"{}\"", escaped(value))).collect();
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
         self.append(format_args!("{name}{labels} {value}\n"));
     }
 
@@ -151,10 +94,7 @@ impl Exposition {
 
 /// As the format asks for in a label's value.
 fn escaped(value: &str) -> String {
-    value
-        .replace('\\', "\\\\")
-        .replace('"', "\\\"")
-        .replace('\n', "\\n")
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 #[cfg(test)]

@@ -18,14 +18,8 @@ pub(crate) enum Span {
 }
 
 impl Span {
-    pub(crate) const EVERY: [Self; 6] = [
-        Self::Hours6,
-        Self::Hours24,
-        Self::Hours48,
-        Self::Days7,
-        Self::Days30,
-        Self::All,
-    ];
+    pub(crate) const EVERY: [Self; 6] =
+        [Self::Hours6, Self::Hours24, Self::Hours48, Self::Days7, Self::Days30, Self::All];
 
     /// The name in a query.
     pub(crate) fn key(self) -> &'static str {
@@ -188,22 +182,12 @@ impl View {
         }
         parts.extend(self.day.map(|day| format!("day={day}")));
         parts.extend(self.month.map(|month| format!("month={month}")));
-        if parts.is_empty() {
-            String::new()
-        } else {
-            format!("?{}", parts.join("&"))
-        }
+        if parts.is_empty() { String::new() } else { format!("?{}", parts.join("&")) }
     }
 }
 
 pub(crate) fn span(value: Option<&str>) -> Result<Span, QueryError> {
-    choose(
-        "range",
-        value,
-        Span::EVERY,
-        Span::key,
-        "one of 6h, 24h, 48h, 7d, 30d, all",
-    )
+    choose("range", value, Span::EVERY, Span::key, "one of 6h, 24h, 48h, 7d, 30d, all")
 }
 
 fn unit(value: Option<&str>) -> Result<Unit, QueryError> {
@@ -220,27 +204,20 @@ fn choose<T: Copy + Default, const N: usize>(
 ) -> Result<T, QueryError> {
     match value.filter(|value| !value.is_empty()) {
         None => Ok(T::default()),
-        Some(value) => every
-            .into_iter()
-            .find(|choice| key(*choice) == value)
-            .ok_or_else(|| QueryError {
-                name,
-                value: value.to_owned(),
-                allowed,
-            }),
+        Some(value) => every.into_iter().find(|choice| key(*choice) == value).ok_or_else(|| QueryError {
+            name,
+            value: value.to_owned(),
+            allowed,
+        }),
     }
 }
 
 fn day(value: Option<&str>) -> Result<Option<Period>, QueryError> {
-    period("day", value, "a date such as 2024-10-19", |period| {
-        matches!(period, Period::Day(_))
-    })
+    period("day", value, "a date such as 2024-10-19", |period| matches!(period, Period::Day(_)))
 }
 
 fn month(value: Option<&str>) -> Result<Option<Period>, QueryError> {
-    period("month", value, "a month such as 2024-10", |period| {
-        matches!(period, Period::Month(_))
-    })
+    period("month", value, "a month such as 2024-10", |period| matches!(period, Period::Month(_)))
 }
 
 fn period(
@@ -253,11 +230,7 @@ fn period(
         return Ok(None);
     };
     let period = Period::parse(value).filter(fits);
-    period.map(Some).ok_or_else(|| QueryError {
-        name,
-        value: value.to_owned(),
-        allowed,
-    })
+    period.map(Some).ok_or_else(|| QueryError { name, value: value.to_owned(), allowed })
 }
 
 #[cfg(test)]
@@ -266,12 +239,7 @@ mod tests {
 
     fn params(range: &str, unit: &str, day: &str, month: &str) -> ViewParams {
         let some = |text: &str| Some(text.to_owned());
-        ViewParams {
-            range: some(range),
-            unit: some(unit),
-            day: some(day),
-            month: some(month),
-        }
+        ViewParams { range: some(range), unit: some(unit), day: some(day), month: some(month) }
     }
 
     #[test]
@@ -284,30 +252,15 @@ mod tests {
     #[test]
     fn what_is_not_allowed_is_named() {
         let cases = [
-            (
-                params("9h", "", "", ""),
-                r#"range is "9h", but must be one of 6h, 24h, 48h, 7d, 30d, all"#,
-            ),
-            (
-                params("", "usd", "", ""),
-                r#"unit is "usd", but must be btc or eur"#,
-            ),
+            (params("9h", "", "", ""), r#"range is "9h", but must be one of 6h, 24h, 48h, 7d, 30d, all"#),
+            (params("", "usd", "", ""), r#"unit is "usd", but must be btc or eur"#),
             (
                 params("", "", "2024-02-30", ""),
                 r#"day is "2024-02-30", but must be a date such as 2024-10-19"#,
             ),
-            (
-                params("", "", "", "2024-13"),
-                r#"month is "2024-13", but must be a month such as 2024-10"#,
-            ),
-            (
-                params("", "", "2024-10", ""),
-                r#"day is "2024-10", but must be a date such as 2024-10-19"#,
-            ),
-            (
-                params("", "", "", "é-10-é"),
-                r#"month is "é-10-é", but must be a month such as 2024-10"#,
-            ),
+            (params("", "", "", "2024-13"), r#"month is "2024-13", but must be a month such as 2024-10"#),
+            (params("", "", "2024-10", ""), r#"day is "2024-10", but must be a date such as 2024-10-19"#),
+            (params("", "", "", "é-10-é"), r#"month is "é-10-é", but must be a month such as 2024-10"#),
         ];
         for (params, message) in cases {
             assert_eq!(View::parse(&params).unwrap_err().to_string(), message);

@@ -58,15 +58,9 @@ impl Reader<'_> {
     async fn market_unbounded(&self, view: View) -> Result<Market, ReadError> {
         let price = self.newest::<Value>(VALUE).await?;
         let hour = self.newest::<Volume>(VOLUME).await?;
-        let ends = [
-            price.as_ref().map(|price| price.at),
-            hour.as_ref().map(|hour| hour.at),
-        ];
+        let ends = [price.as_ref().map(|price| price.at), hour.as_ref().map(|hour| hour.at)];
         let Some(until) = ends.into_iter().flatten().max() else {
-            return Ok(Market {
-                view,
-                ..self.miners(view, Market::default()).await?
-            });
+            return Ok(Market { view, ..self.miners(view, Market::default()).await? });
         };
         // The newest observation itself belongs to the range.
         let until = until + TimeDelta::seconds(1);
@@ -92,25 +86,12 @@ impl Reader<'_> {
         until: DateTime<Utc>,
         documents_max: usize,
     ) -> Result<Vec<T>, ReadError> {
-        let range = Range {
-            index: index.to_owned(),
-            from,
-            until,
-            documents_max,
-        };
-        Ok(self
-            .index
-            .range(&range)
-            .await?
-            .iter()
-            .filter_map(understand)
-            .collect())
+        let range = Range { index: index.to_owned(), from, until, documents_max };
+        Ok(self.index.range(&range).await?.iter().filter_map(understand).collect())
     }
 
     async fn newest<T: serde::de::DeserializeOwned>(&self, index: &str) -> Result<Option<T>, ReadError> {
-        let newest = self
-            .documents(index, DateTime::UNIX_EPOCH, far_future(), 1)
-            .await?;
+        let newest = self.documents(index, DateTime::UNIX_EPOCH, far_future(), 1).await?;
         Ok(newest.into_iter().next_back())
     }
 
@@ -121,10 +102,7 @@ impl Reader<'_> {
             #[serde(rename = "@timestamp")]
             at: DateTime<Utc>,
         }
-        Ok(self
-            .newest::<Stamp>(index)
-            .await?
-            .map_or(DateTime::UNIX_EPOCH, |stamp| stamp.at))
+        Ok(self.newest::<Stamp>(index).await?.map_or(DateTime::UNIX_EPOCH, |stamp| stamp.at))
     }
 
     /// Where a span that ends at `until` begins.
@@ -137,9 +115,7 @@ impl Reader<'_> {
         for index in [VALUE, VOLUME] {
             let documents = self.index.scan(index, None, 1).await?;
             let ids = documents.iter().filter_map(|document| document.id.get(..20));
-            first = ids
-                .filter_map(|time| time.parse().ok())
-                .fold(first, DateTime::min);
+            first = ids.filter_map(|time| time.parse().ok()).fold(first, DateTime::min);
         }
         Ok(first)
     }
@@ -148,10 +124,7 @@ impl Reader<'_> {
     /// costs no more than a day.
     async fn prices(&self, from: DateTime<Utc>, until: DateTime<Utc>) -> Result<Vec<Value>, ReadError> {
         let recent: Vec<Value> = self.documents(VALUE, from, until, PRICES_READ_MAX).await?;
-        let Some(oldest) = recent
-            .first()
-            .filter(|_| recent.len() == PRICES_READ_MAX)
-            .map(|price| price.at)
+        let Some(oldest) = recent.first().filter(|_| recent.len() == PRICES_READ_MAX).map(|price| price.at)
         else {
             return Ok(recent);
         };
@@ -172,28 +145,17 @@ impl Reader<'_> {
 
     /// Adds the miners of the chosen day and month, and which others could be chosen.
     async fn miners(&self, view: View, market: Market) -> Result<Market, ReadError> {
-        let known: Vec<Miner> = self
-            .documents(MINER, DateTime::UNIX_EPOCH, far_future(), MINERS_READ_MAX)
-            .await?;
-        let periods: BTreeSet<Period> = known
-            .iter()
-            .filter_map(|miner| Period::parse(&miner.period))
-            .collect();
-        let (mut days, mut months): (Vec<Period>, Vec<Period>) = periods
-            .into_iter()
-            .rev()
-            .partition(|period| matches!(period, Period::Day(_)));
+        let known: Vec<Miner> =
+            self.documents(MINER, DateTime::UNIX_EPOCH, far_future(), MINERS_READ_MAX).await?;
+        let periods: BTreeSet<Period> =
+            known.iter().filter_map(|miner| Period::parse(&miner.period)).collect();
+        let (mut days, mut months): (Vec<Period>, Vec<Period>) =
+            periods.into_iter().rev().partition(|period| matches!(period, Period::Day(_)));
         days.truncate(DAYS_MAX);
         months.truncate(MONTHS_MAX);
         let day = self.ranking(view.day.or(days.first().copied())).await?;
         let month = self.ranking(view.month.or(months.first().copied())).await?;
-        Ok(Market {
-            days,
-            months,
-            day,
-            month,
-            ..market
-        })
+        Ok(Market { days, months, day, month, ..market })
     }
 
     /// The miners of a period, those who earned most first.
@@ -204,10 +166,8 @@ impl Reader<'_> {
         let until = from + TimeDelta::seconds(1);
         let documents: Vec<Miner> = self.documents(MINER, from, until, self.documents_max).await?;
         let name = period.to_string();
-        let mut miners: Vec<Miner> = documents
-            .into_iter()
-            .filter(|miner| miner.period == name && miner.blocks > 0)
-            .collect();
+        let mut miners: Vec<Miner> =
+            documents.into_iter().filter(|miner| miner.period == name && miner.blocks > 0).collect();
         miners.sort_by(|a, b| (b.reward_sat, b.blocks, &a.miner).cmp(&(a.reward_sat, a.blocks, &b.miner)));
         Ok(Some(Ranking { period, miners }))
     }

@@ -59,10 +59,7 @@ pub async fn serve(
     hub.close();
     drop(closing);
     let finish = async { while connections.join_next().await.is_some() {} };
-    if timeout(Duration::from_millis(options.shutdown_ms_max), finish)
-        .await
-        .is_err()
-    {
+    if timeout(Duration::from_millis(options.shutdown_ms_max), finish).await.is_err() {
         tracing::debug!("connections were still open at the end of the page's shutdown time");
     }
     Ok(())

@@ -120,11 +120,7 @@ pub(crate) fn flattened(value: &Value) -> BTreeMap<String, String> {
 
 fn flatten(value: &Value, name: String, depth: u8, flat: &mut BTreeMap<String, String>) {
     let inner = |key: &str| {
-        if name.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{name}.{key}")
-        }
+        if name.is_empty() { key.to_owned() } else { format!("{name}.{key}") }
     };
     match value {
         Value::Object(fields) if depth > 0 => {
@@ -165,10 +161,7 @@ mod tests {
         ]});
         let snapshot = Snapshot::from_value(&value).unwrap();
         let totals = snapshot.totals();
-        assert_eq!(
-            (totals.emitted, totals.acked, totals.failed, totals.pending),
-            (7, 5, 1, 1)
-        );
+        assert_eq!((totals.emitted, totals.acked, totals.failed, totals.pending), (7, 5, 1, 1));
         assert!(Snapshot::from_value(&json!(3)).is_none());
     }
 
@@ -177,10 +170,7 @@ mod tests {
         let flat = flattened(
             &json!({"bpi": {"source": "kraken", "polls": 3000, "gap": null}, "x": [true], "event_time_ms": 0}),
         );
-        let shown: Vec<String> = flat
-            .into_iter()
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
+        let shown: Vec<String> = flat.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
             shown,
             [

@@ -23,11 +23,7 @@ pub(crate) struct Stall<S> {
 
 impl<S> Stall<S> {
     pub(crate) fn new(inner: S, limit: Duration) -> Self {
-        Self {
-            inner,
-            limit,
-            pending_since: None,
-        }
+        Self { inner, limit, pending_since: None }
     }
 
     /// Passes a write's outcome through, unless it has been pending for too long.
@@ -39,10 +35,7 @@ impl<S> Stall<S> {
         let limit = self.limit;
         let timer = self.pending_since.get_or_insert_with(|| Box::pin(sleep(limit)));
         ready!(timer.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(
-            io::ErrorKind::TimedOut,
-            "the client stopped reading",
-        )))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
     }
 }
 

@@ -30,10 +30,7 @@ async fn the_market_page_shows_everything_and_refers_to_nothing_elsewhere() {
     let served = serve_page(&filled(), running(), options()).await;
     let (head, body) = served.get("/").await;
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    for header in [
-        "content-security-policy: default-src 'none'",
-        "x-content-type-options: nosniff",
-    ] {
+    for header in ["content-security-policy: default-src 'none'", "x-content-type-options: nosniff"] {
         assert!(head.contains(header), "{head}");
     }
     for part in [
@@ -54,15 +51,7 @@ async fn the_market_page_shows_everything_and_refers_to_nothing_elsewhere() {
 }
 
 fn assert_nothing_foreign(body: &str) {
-    for foreign in [
-        "http:",
-        "https:",
-        "//",
-        "<style",
-        " style=",
-        "onclick",
-        "javascript:",
-    ] {
+    for foreign in ["http:", "https:", "//", "<style", " style=", "onclick", "javascript:"] {
         assert!(!body.contains(foreign), "{foreign}");
     }
     assert!(!body.contains("<script>"), "an inline script");
@@ -72,11 +61,8 @@ fn assert_nothing_foreign(body: &str) {
 async fn the_first_second_says_what_happens() {
     let served = serve_page(&Arc::default(), starting(), options()).await;
     let (_, body) = served.get("/").await;
-    for part in [
-        "Reading the history",
-        "18\u{202f}240 messages, 29.8\u{202f}%",
-        "No price in this range yet",
-    ] {
+    for part in ["Reading the history", "18\u{202f}240 messages, 29.8\u{202f}%", "No price in this range yet"]
+    {
         assert!(body.contains(part), "{part}");
     }
     let (head, _) = served.get("/ready").await;
@@ -105,10 +91,7 @@ async fn what_lies_outside_the_range_is_pointed_to() {
     }
     let (_, body) = served.get("/?range=all").await;
     assert!(body.contains("44.72") && body.contains("no price"), "{body}");
-    assert!(
-        !body.contains("No transaction in this range") && !body.contains("0.00<"),
-        "{body}"
-    );
+    assert!(!body.contains("No transaction in this range") && !body.contains("0.00<"), "{body}");
     served.stop().await;
 }
 
@@ -116,11 +99,7 @@ async fn what_lies_outside_the_range_is_pointed_to() {
 async fn what_is_away_is_said() {
     let index = filled();
     let why = "the log is away";
-    let status = Status {
-        ready: false,
-        why: Some(why.into()),
-        ..running()
-    };
+    let status = Status { ready: false, why: Some(why.into()), ..running() };
     let served = serve_page(&index, status, options()).await;
     let (head, body) = served.get("/ready").await;
     assert!(head.starts_with("HTTP/1.1 503"), "{head}");
@@ -128,15 +107,9 @@ async fn what_is_away_is_said() {
     assert_eq!(served.get("/health").await.1, "ok\n");
     index.go_away();
     let (head, body) = served.get("/?range=6h").await;
-    assert!(
-        head.starts_with("HTTP/1.1 200") && body.contains("the index is away"),
-        "{body}"
-    );
+    assert!(head.starts_with("HTTP/1.1 200") && body.contains("the index is away"), "{body}");
     let (head, body) = served.get("/api/value").await;
-    assert!(
-        head.starts_with("HTTP/1.1 503") && body.contains("try again"),
-        "{body}"
-    );
+    assert!(head.starts_with("HTTP/1.1 503") && body.contains("try again"), "{body}");
     served.stop().await;
 }
 
@@ -144,45 +117,24 @@ async fn what_is_away_is_said() {
 async fn wrong_queries_are_answered_with_what_is_allowed() {
     let served = serve_page(&filled(), running(), options()).await;
     let cases = [
-        (
-            "/?range=9h",
-            r#"range is "9h", but must be one of 6h, 24h, 48h, 7d, 30d, all"#,
-        ),
-        (
-            "/?day=2024-13-01",
-            r#"day is "2024-13-01", but must be a date such as 2024-10-19"#,
-        ),
+        ("/?range=9h", r#"range is "9h", but must be one of 6h, 24h, 48h, 7d, 30d, all"#),
+        ("/?day=2024-13-01", r#"day is "2024-13-01", but must be a date such as 2024-10-19"#),
         ("/events?unit=usd", r#"unit is "usd", but must be btc or eur"#),
         (
             "/api/value?from=yesterday",
             r#"from is "yesterday", but must be a time such as 2024-10-19T14:00:00Z"#,
         ),
-        (
-            "/api/value?from=-200000-01-01T00:00:00Z",
-            "but must be a time such as",
-        ),
-        (
-            "/api/volume?from=2024-10-20T00:00:00Z&until=2024-10-19T00:00:00Z",
-            "but must be a time after from",
-        ),
-        (
-            "/api/volume?limit=0",
-            r#"limit is "0", but must be a number from 1 to documents_max"#,
-        ),
+        ("/api/value?from=-200000-01-01T00:00:00Z", "but must be a time such as"),
+        ("/api/volume?from=2024-10-20T00:00:00Z&until=2024-10-19T00:00:00Z", "but must be a time after from"),
+        ("/api/volume?limit=0", r#"limit is "0", but must be a number from 1 to documents_max"#),
         ("/api/volume?range=1y", r#"range is "1y""#),
-        (
-            "/api/miners?period=october",
-            r#"period is "october", but must be a day such as"#,
-        ),
+        ("/api/miners?period=october", r#"period is "october", but must be a day such as"#),
         ("/api/value?from=1&from=2", "duplicate field"),
     ];
     for (path, message) in cases {
         let (head, body) = served.get(path).await;
         assert!(head.starts_with("HTTP/1.1 400"), "{path}: {head}");
-        let error = serde_json::from_str::<Value>(&body).unwrap()["error"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let error = serde_json::from_str::<Value>(&body).unwrap()["error"].as_str().unwrap().to_owned();
         assert!(error.contains(message), "{path}: {error}");
     }
     served.stop().await;
@@ -201,27 +153,16 @@ async fn the_api_passes_documents_on_digit_for_digit() {
         }),
     );
     let served = serve_page(&index, running(), options()).await;
-    for query in [
-        "",
-        "?range=6h",
-        "?from=2024-10-19T14:00:00Z&until=2024-10-19T14:00:01Z",
-        "?limit=1",
-    ] {
+    for query in ["", "?range=6h", "?from=2024-10-19T14:00:00Z&until=2024-10-19T14:00:01Z", "?limit=1"] {
         let (head, body) = served.get(&format!("/api/value{query}")).await;
         assert!(head.starts_with("HTTP/1.1 200"), "{query}: {head}");
         let answer: Value = serde_json::from_str(&body).unwrap();
         assert_eq!(answer["documents"][0]["eur_exact"], exact, "{query}");
     }
     let (_, body) = served.get("/api/value?until=2024-10-19T14:00:00Z").await;
-    assert_eq!(
-        serde_json::from_str::<Value>(&body).unwrap()["documents"],
-        json!([])
-    );
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap()["documents"], json!([]));
     let (_, body) = served.get("/api/topology").await;
-    assert_eq!(
-        serde_json::from_str::<Value>(&body).unwrap(),
-        fake::scenes::topology()
-    );
+    assert_eq!(serde_json::from_str::<Value>(&body).unwrap(), fake::scenes::topology());
     let (_, body) = served.get("/metrics").await;
     assert!(
         body.contains(
@@ -249,32 +190,22 @@ async fn miners_of_a_period() {
 async fn foreign_hosts_and_endless_addresses_are_refused() {
     let served = serve_page(&filled(), running(), options()).await;
     let close = "connection: close\r\n\r\n";
-    let (head, _) = served
-        .request(&format!("GET / HTTP/1.1\r\nhost: evil.example\r\n{close}"))
-        .await;
-    assert!(
-        head.starts_with("HTTP/1.1 421") && head.contains("content-security-policy"),
-        "{head}"
-    );
+    let (head, _) = served.request(&format!("GET / HTTP/1.1\r\nhost: evil.example\r\n{close}")).await;
+    assert!(head.starts_with("HTTP/1.1 421") && head.contains("content-security-policy"), "{head}");
     let (head, _) = served.request(&format!("GET / HTTP/1.0\r\n{close}")).await;
     assert!(head.starts_with("HTTP/1.0 421"), "{head}");
     let (head, _) = served.get(&format!("/?x={}", "y".repeat(3_000))).await;
     assert!(head.starts_with("HTTP/1.1 414"), "{head}");
     let (head, _) = served.get("/nothing").await;
     assert!(head.starts_with("HTTP/1.1 404"), "{head}");
-    let (head, _) = served
-        .request(&format!("POST / HTTP/1.1\r\nhost: localhost\r\n{close}"))
-        .await;
+    let (head, _) = served.request(&format!("POST / HTTP/1.1\r\nhost: localhost\r\n{close}")).await;
     assert!(head.starts_with("HTTP/1.1 405"), "{head}");
     served.stop().await;
 }
 
 #[tokio::test]
 async fn a_client_that_never_finishes_its_request_is_cut_off() {
-    let options = PageOptions {
-        header_ms_max: 100,
-        ..options()
-    };
+    let options = PageOptions { header_ms_max: 100, ..options() };
     let served = serve_page(&filled(), running(), options).await;
     let unfinished = served.open("/", "x-and-so-on: ").await;
     assert!(unfinished.ends().await);
@@ -284,20 +215,10 @@ async fn a_client_that_never_finishes_its_request_is_cut_off() {
 #[tokio::test]
 async fn options_that_cannot_work_are_refused() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let options = PageOptions {
-        views_max: 0,
-        ..PageOptions::default()
-    };
+    let options = PageOptions { views_max: 0, ..PageOptions::default() };
     let index: Arc<Documents> = Arc::default();
-    let error = serve(
-        listener,
-        index,
-        Arc::new(running),
-        options,
-        std::future::pending::<()>(),
-    )
-    .await
-    .unwrap_err();
+    let error =
+        serve(listener, index, Arc::new(running), options, std::future::pending::<()>()).await.unwrap_err();
     assert!(matches!(error, ServeError::Options(_)), "{error}");
 }
 

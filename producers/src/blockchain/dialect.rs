@@ -78,11 +78,7 @@ fn blockchain_info(message: &str) -> serde_json::Result<Heard> {
     Ok(match envelope.op.as_ref() {
         "utx" => {
             let Transaction { hash } = serde_json::from_str(body)?;
-            if is_hash(&hash) {
-                Heard::Transaction(hash)
-            } else {
-                no_hash(&hash)
-            }
+            if is_hash(&hash) { Heard::Transaction(hash) } else { no_hash(&hash) }
         }
         "block" => blocks(vec![serde_json::from_str(body)?]),
         _ => Heard::Nothing,
@@ -105,17 +101,11 @@ fn blocks(blocks: Vec<BlockName>) -> Heard {
     if let Some(bad) = blocks.iter().find(|block| !is_hash(&block.hash)) {
         return no_hash(&bad.hash);
     }
-    if blocks.is_empty() {
-        Heard::Nothing
-    } else {
-        Heard::Blocks(blocks)
-    }
+    if blocks.is_empty() { Heard::Nothing } else { Heard::Blocks(blocks) }
 }
 
 fn no_hash(hash: &str) -> Heard {
-    Heard::Garbage(format!(
-        "not understood: {hash:?} is no hash of 64 hexadecimal digits"
-    ))
+    Heard::Garbage(format!("not understood: {hash:?} is no hash of 64 hexadecimal digits"))
 }
 
 /// Whether a text can be a natural key.
@@ -137,40 +127,22 @@ mod tests {
     #[test]
     fn blockchain_info_is_understood() {
         use ChainProvider::BlockchainInfo;
-        let block = Heard::Blocks(vec![BlockName {
-            hash: HASH.to_owned(),
-            height: 422_557,
-        }]);
+        let block = Heard::Blocks(vec![BlockName { hash: HASH.to_owned(), height: 422_557 }]);
         check(
             BlockchainInfo,
             r#"{"op":"utx","x":{"time":1,"hash":"HASH"}}"#,
             &Heard::Transaction(HASH.to_owned()),
         );
-        check(
-            BlockchainInfo,
-            r#"{"op":"block","x":{"hash":"HASH","height":422557}}"#,
-            &block,
-        );
+        check(BlockchainInfo, r#"{"op":"block","x":{"hash":"HASH","height":422557}}"#, &block);
         check(BlockchainInfo, r#"{"op":"pong"}"#, &Heard::Nothing);
-        check(
-            BlockchainInfo,
-            r#"{"op":"status","msg":"Connected","x":7}"#,
-            &Heard::Nothing,
-        );
+        check(BlockchainInfo, r#"{"op":"status","msg":"Connected","x":7}"#, &Heard::Nothing);
     }
 
     #[test]
     fn mempool_space_is_understood() {
         use ChainProvider::MempoolSpace;
-        let block = Heard::Blocks(vec![BlockName {
-            hash: HASH.to_owned(),
-            height: 7,
-        }]);
-        check(
-            MempoolSpace,
-            r#"{"mempoolInfo":{},"block":{"id":"HASH","height":7}}"#,
-            &block,
-        );
+        let block = Heard::Blocks(vec![BlockName { hash: HASH.to_owned(), height: 7 }]);
+        check(MempoolSpace, r#"{"mempoolInfo":{},"block":{"id":"HASH","height":7}}"#, &block);
         check(MempoolSpace, r#"{"blocks":[{"id":"HASH","height":7}]}"#, &block);
         check(MempoolSpace, r#"{"pong":true}"#, &Heard::Nothing);
         check(MempoolSpace, r#"{"blocks":[]}"#, &Heard::Nothing);
@@ -178,13 +150,7 @@ mod tests {
 
     #[test]
     fn garbage_says_why() {
-        for message in [
-            "<html>",
-            r#"{"op":"utx"}"#,
-            r#"{"op":"utx","x":{"hash":"12"}}"#,
-            "",
-            "[1]",
-        ] {
+        for message in ["<html>", r#"{"op":"utx"}"#, r#"{"op":"utx","x":{"hash":"12"}}"#, "", "[1]"] {
             let heard = understand(ChainProvider::BlockchainInfo, message.as_bytes());
             assert!(matches!(heard, Heard::Garbage(_)), "{message}: {heard:?}");
         }

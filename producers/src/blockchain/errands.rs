@@ -21,24 +21,14 @@ const BACKFILL_BYTES_MAX: usize = 64 << 20;
 pub(super) enum Errand {
     /// The blocks between two heights, both exclusive: above `None` the highest `blocks_max`, below `None` from
     /// the tip.
-    Backfill {
-        above: Option<u32>,
-        below: Option<u32>,
-        blocks_max: u32,
-    },
+    Backfill { above: Option<u32>, below: Option<u32>, blocks_max: u32 },
     /// Reward and miner of a block whose message lacks them.
     Coinbase { hash: String },
 }
 
 /// Runs the errands one after the other, until the queue or the outbox is closed.
 pub(super) async fn run(link: Link<'_>, http: &Http, mut queue: mpsc::Receiver<Errand>) {
-    let runner = Runner {
-        rest: Rest {
-            http,
-            source: link.source,
-        },
-        link: &link,
-    };
+    let runner = Runner { rest: Rest { http, source: link.source }, link: &link };
     while let Some(errand) = queue.recv().await {
         if runner.run(errand).await.is_err() {
             return;
@@ -61,11 +51,7 @@ impl Runner<'_> {
                 self.link.progress.gave_up(1);
                 Ok(())
             }
-            Errand::Backfill {
-                above,
-                below,
-                blocks_max,
-            } => self.backfill(above, below, blocks_max).await,
+            Errand::Backfill { above, below, blocks_max } => self.backfill(above, below, blocks_max).await,
         }
     }
 
@@ -99,9 +85,7 @@ impl Runner<'_> {
             self.send(block).await?;
         }
         self.link.progress.backfilled(found);
-        self.link
-            .progress
-            .gave_up(u64::from(missed).saturating_sub(found));
+        self.link.progress.gave_up(u64::from(missed).saturating_sub(found));
         Ok(())
     }
 
@@ -145,14 +129,7 @@ impl Runner<'_> {
         let FetchedBlock { hash, value, .. } = block;
         self.link
             .outbox
-            .send(Event::new(
-                Topic::Blocks,
-                source,
-                FeedKind::Live,
-                hash,
-                value,
-                received_ms,
-            ))
+            .send(Event::new(Topic::Blocks, source, FeedKind::Live, hash, value, received_ms))
             .await
     }
 

@@ -26,13 +26,8 @@ pub(super) async fn hold(link: Link<'_>, connector: Connector, shutdown: &Shutdo
     let mut backoff = Backoff::new(&link.config.backoff);
     let mut connections = 0_u64;
     loop {
-        let state = if connections == 0 {
-            "connecting"
-        } else {
-            "connecting again"
-        };
-        link.progress
-            .source(link.name(), |seen| state.clone_into(&mut seen.state));
+        let state = if connections == 0 { "connecting" } else { "connecting again" };
+        link.progress.source(link.name(), |seen| state.clone_into(&mut seen.state));
         let Some(connected) = or_shutdown(shutdown, Box::pin(connect(&link, &connector))).await else {
             return;
         };
@@ -48,22 +43,14 @@ pub(super) async fn hold(link: Link<'_>, connector: Connector, shutdown: &Shutdo
                     backoff.reset();
                 }
                 match ended {
-                    Ended::Lost(reason) => Lost {
-                        reason,
-                        retry_after: Duration::ZERO,
-                    },
+                    Ended::Lost(reason) => Lost { reason, retry_after: Duration::ZERO },
                     Ended::Stopped => return,
                 }
             }
             Err(lost) => lost,
         };
         let wait = backoff.next().max(lost.retry_after);
-        tracing::warn!(
-            source = link.name(),
-            reason = lost.reason,
-            ?wait,
-            "the websocket is away"
-        );
+        tracing::warn!(source = link.name(), reason = lost.reason, ?wait, "the websocket is away");
         link.progress.source(link.name(), |seen| {
             seen.healthy = false;
             seen.failures += 1;
@@ -84,10 +71,7 @@ struct Lost {
 
 impl Lost {
     fn new(reason: String) -> Self {
-        Self {
-            reason,
-            retry_after: Duration::ZERO,
-        }
+        Self { reason, retry_after: Duration::ZERO }
     }
 }
 
@@ -105,16 +89,10 @@ async fn connect(link: &Link<'_>, connector: &Connector) -> Result<Socket, Lost>
             let longest = Duration::from_millis(link.config.http.retry_after_ms_max);
             let wait = retry_after(answer.headers(), chrono::Utc::now()).unwrap_or_default();
             let reason = format!("no websocket: status {}", answer.status());
-            Err(Lost {
-                reason,
-                retry_after: wait.min(longest),
-            })
+            Err(Lost { reason, retry_after: wait.min(longest) })
         }
         Ok(Err(error)) => Err(Lost::new(format!("no connection: {error}"))),
-        Err(_) => Err(Lost::new(format!(
-            "no connection within {} ms",
-            limits.connect_ms_max
-        ))),
+        Err(_) => Err(Lost::new(format!("no connection within {} ms", limits.connect_ms_max))),
     }
 }
 
@@ -126,11 +104,7 @@ impl Link<'_> {
                 Some(height) => (Some(height), self.config.blockchain.backfill_blocks_max),
                 None => (None, self.source.backfill_start_blocks),
             };
-            self.send_errand(Errand::Backfill {
-                above,
-                below: None,
-                blocks_max,
-            });
+            self.send_errand(Errand::Backfill { above, below: None, blocks_max });
         }
     }
 }

@@ -113,21 +113,14 @@ impl Rest<'_> {
         let url = format!("{}/rawblock/{hash}", self.source.rest_url());
         let block = cut_to_coinbase(&self.http.get_blocks(&url).await?)?;
         if !block.hash.eq_ignore_ascii_case(hash) {
-            return Err(RestError::Garbage(format!(
-                "block {} was not asked for",
-                block.hash
-            )));
+            return Err(RestError::Garbage(format!("block {} was not asked for", block.hash)));
         }
         Ok(block)
     }
 }
 
 fn checked(hash: String) -> Result<String, RestError> {
-    if is_hash(&hash) {
-        Ok(hash)
-    } else {
-        Err(RestError::Garbage(format!("{hash:?} is no hash")))
-    }
+    if is_hash(&hash) { Ok(hash) } else { Err(RestError::Garbage(format!("{hash:?} is no hash"))) }
 }
 
 /// The blocks of a page of mempool.space, each as the websocket would have told it.
@@ -139,27 +132,16 @@ fn mempool_page(page: &[u8]) -> Result<Vec<FetchedBlock>, RestError> {
     }
     let blocks: Vec<&RawValue> = serde_json::from_slice(page)?;
     if blocks.len() > PAGE_BLOCKS_MAX {
-        return Err(RestError::Garbage(format!(
-            "{} blocks in one answer",
-            blocks.len()
-        )));
+        return Err(RestError::Garbage(format!("{} blocks in one answer", blocks.len())));
     }
     let mut fetched = Vec::with_capacity(blocks.len());
     for block in blocks {
         let Block { id, height } = serde_json::from_str(block.get())?;
-        if fetched
-            .last()
-            .is_some_and(|above: &FetchedBlock| above.height <= height)
-        {
+        if fetched.last().is_some_and(|above: &FetchedBlock| above.height <= height) {
             return Err(RestError::Garbage(format!("height {height} is out of order")));
         }
         let value = format!("{{\"block\":{}}}", block.get()).into();
-        fetched.push(FetchedBlock {
-            hash: checked(id)?,
-            height,
-            value,
-            previous: None,
-        });
+        fetched.push(FetchedBlock { hash: checked(id)?, height, value, previous: None });
     }
     Ok(fetched)
 }
@@ -186,12 +168,7 @@ fn cut_to_coinbase(body: &Bytes) -> Result<FetchedBlock, RestError> {
     value.push(b']');
     value.extend_from_slice(&body[start + transactions.len()..]);
     let previous = block.previous.filter(|hash| is_hash(hash));
-    Ok(FetchedBlock {
-        hash: checked(block.hash)?,
-        height: block.height,
-        value: value.into(),
-        previous,
-    })
+    Ok(FetchedBlock { hash: checked(block.hash)?, height: block.height, value: value.into(), previous })
 }
 
 /// The first element of a JSON array.
@@ -210,9 +187,7 @@ fn first_element(array: &str) -> Result<&str, serde_json::Error> {
             first.ok_or_else(|| serde::de::Error::invalid_length(0, &self))
         }
     }
-    serde_json::Deserializer::from_str(array)
-        .deserialize_seq(First)
-        .map(RawValue::get)
+    serde_json::Deserializer::from_str(array).deserialize_seq(First).map(RawValue::get)
 }
 
 #[cfg(test)]
@@ -240,22 +215,14 @@ mod tests {
     fn a_block_without_transactions_is_refused() {
         let body = format!(r#"{{"hash":"{A}","height":1,"tx":[]}}"#);
         let error = cut_to_coinbase(&body.into()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("an array with the coinbase transaction"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("an array with the coinbase transaction"), "{error}");
     }
 
     #[test]
     fn a_page_becomes_messages_and_must_descend() {
         let page = format!(r#"[{{"id":"{A}","height":9}},{{"id":"{B}","height":8}}]"#);
         let blocks = mempool_page(page.as_bytes()).unwrap();
-        assert_eq!(
-            blocks[1].value,
-            format!(r#"{{"block":{{"id":"{B}","height":8}}}}"#)
-        );
+        assert_eq!(blocks[1].value, format!(r#"{{"block":{{"id":"{B}","height":8}}}}"#));
         let page = format!(r#"[{{"id":"{A}","height":9}},{{"id":"{B}","height":9}}]"#);
         assert!(mempool_page(page.as_bytes()).is_err());
     }

@@ -53,13 +53,7 @@ impl<'a> Session<'a> {
         let mut ping = interval_at(Instant::now() + every, every);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let silence_max = Duration::from_millis(limits.silence_ms_max);
-        Self {
-            link,
-            socket,
-            ping,
-            silence_max,
-            height: None,
-        }
+        Self { link, socket, ping, silence_max, height: None }
     }
 
     /// Subscribes, asks for what was missed, and takes messages until the end.
@@ -174,25 +168,15 @@ impl<'a> Session<'a> {
             && lowest > known.saturating_add(1)
         {
             let blocks_max = self.link.config.blockchain.backfill_blocks_max;
-            self.link.send_errand(Errand::Backfill {
-                above: Some(known),
-                below: Some(lowest),
-                blocks_max,
-            });
+            self.link.send_errand(Errand::Backfill { above: Some(known), below: Some(lowest), blocks_max });
         }
         for block in blocks {
             // No chain reorganises this far: the height before was not true.
             let is_far_below = self.height.is_some_and(|known| is_absurd(known, block.height));
-            self.height = if is_far_below {
-                Some(block.height)
-            } else {
-                self.height.max(Some(block.height))
-            };
+            self.height = if is_far_below { Some(block.height) } else { self.height.max(Some(block.height)) };
             self.link.seen.raise(block.height);
             if self.link.source.provider == ChainProvider::BlockchainInfo {
-                self.link.send_errand(Errand::Coinbase {
-                    hash: block.hash.clone(),
-                });
+                self.link.send_errand(Errand::Coinbase { hash: block.hash.clone() });
             }
         }
     }

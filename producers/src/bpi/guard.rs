@@ -77,10 +77,7 @@ impl Guard {
         now: Instant,
     ) -> Verdict {
         let eur = price.eur.decimal();
-        let answer = Answer {
-            eur,
-            observed_s: tells_time.then(|| price.observed_at.timestamp()),
-        };
+        let answer = Answer { eur, observed_s: tells_time.then(|| price.observed_at.timestamp()) };
         let memory = &mut self.sources[source];
         match &memory.last {
             Some((last, since)) if *last == answer => {
@@ -111,11 +108,7 @@ impl Guard {
     }
 
     fn median(&mut self, now: Instant) -> Option<Decimal> {
-        while self
-            .recent
-            .front()
-            .is_some_and(|(heard, _)| now.duration_since(*heard) > self.recent_max)
-        {
+        while self.recent.front().is_some_and(|(heard, _)| now.duration_since(*heard) > self.recent_max) {
             self.recent.pop_front();
         }
         let mut prices: Vec<Decimal> = self.recent.iter().map(|(_, eur)| *eur).collect();
@@ -145,10 +138,7 @@ mod tests {
     use super::*;
 
     fn guard() -> Guard {
-        Guard::new(&BpiConfig {
-            frozen_ms_max: 600_000,
-            ..BpiConfig::default()
-        })
+        Guard::new(&BpiConfig { frozen_ms_max: 600_000, ..BpiConfig::default() })
     }
 
     fn price(eur: &str, time_s: i64) -> PriceRecord {
@@ -168,11 +158,7 @@ mod tests {
         assert_eq!(judge("60000.1", T, 9), Verdict::Repeated);
         assert_eq!(judge("60000.1", T, 10), Verdict::Frozen);
         assert_eq!(judge("60000.1", T, 11), Verdict::Frozen);
-        assert_eq!(
-            judge("60000.1", T + 660, 12),
-            Verdict::Good,
-            "the same price at a new time is news"
-        );
+        assert_eq!(judge("60000.1", T + 660, 12), Verdict::Good, "the same price at a new time is news");
     }
 
     #[test]
@@ -188,22 +174,12 @@ mod tests {
     #[test]
     fn a_price_far_off_is_absurd_unless_a_second_source_agrees() {
         let (mut guard, start) = (guard(), Instant::now());
-        let absurd = Verdict::Absurd {
-            median: Decimal::from(60_000),
-        };
+        let absurd = Verdict::Absurd { median: Decimal::from(60_000) };
         assert_eq!(guard.judge(0, &price("60000", T), true, start), Verdict::Good);
-        assert_eq!(
-            guard.judge(0, &price("72000", T + 1), true, start),
-            Verdict::Good,
-            "20 % is the limit"
-        );
+        assert_eq!(guard.judge(0, &price("72000", T + 1), true, start), Verdict::Good, "20 % is the limit");
         assert_eq!(guard.judge(0, &price("60000", T + 2), true, start), Verdict::Good);
         assert_eq!(guard.judge(0, &price("600", T + 3), true, start), absurd);
-        assert_eq!(
-            guard.judge(0, &price("600", T + 4), true, start),
-            absurd,
-            "one source does not convince"
-        );
+        assert_eq!(guard.judge(0, &price("600", T + 4), true, start), absurd, "one source does not convince");
         assert_eq!(guard.judge(1, &price("610", T + 5), true, start), Verdict::Good);
         assert_eq!(guard.judge(0, &price("605", T + 6), true, start), Verdict::Good);
     }
@@ -212,9 +188,6 @@ mod tests {
     fn old_prices_do_not_count() {
         let (mut guard, start) = (guard(), Instant::now());
         assert_eq!(guard.judge(0, &price("60000", T), true, start), Verdict::Good);
-        assert_eq!(
-            guard.judge(0, &price("90000", T + 4_000), true, start + MINUTE * 61),
-            Verdict::Good
-        );
+        assert_eq!(guard.judge(0, &price("90000", T + 4_000), true, start + MINUTE * 61), Verdict::Good);
     }
 }

@@ -39,33 +39,19 @@ impl Roster {
         active_max: usize,
         now: Instant,
     ) -> Self {
-        let seat = |interval| Seat {
-            interval,
-            health: Health::Up,
-            due: now,
-            asked: false,
-        };
-        Self {
-            seats: intervals.into_iter().map(seat).collect(),
-            active_max,
-        }
+        let seat = |interval| Seat { interval, health: Health::Up, due: now, asked: false };
+        Self { seats: intervals.into_iter().map(seat).collect(), active_max }
     }
 
     /// Whether this source is polled rather than probed or left standing by.
     pub(crate) fn is_wanted(&self, source: usize) -> bool {
-        let healthy = self.seats[..source]
-            .iter()
-            .filter(|seat| seat.health == Health::Up)
-            .count();
+        let healthy = self.seats[..source].iter().filter(|seat| seat.health == Health::Up).count();
         self.seats[source].health == Health::Up && healthy < self.active_max
     }
 
     /// The sources to ask now. Each must be answered by `succeeded` or `failed`.
     pub(crate) fn ask(&mut self, now: Instant) -> Vec<usize> {
-        let asked: Vec<usize> = self
-            .askable()
-            .filter(|source| self.seats[*source].due <= now)
-            .collect();
+        let asked: Vec<usize> = self.askable().filter(|source| self.seats[*source].due <= now).collect();
         for source in &asked {
             self.seats[*source].asked = true;
         }

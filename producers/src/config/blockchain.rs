@@ -136,21 +136,9 @@ impl BlockchainConfig {
         within("blockchain.ping_ms", self.ping_ms, 1..=600_000)?;
         within("blockchain.silence_ms_max", self.silence_ms_max, 1..=3_600_000)?;
         within("blockchain.stable_ms", self.stable_ms, 1..=3_600_000)?;
-        within(
-            "blockchain.message_bytes_max",
-            self.message_bytes_max,
-            1_024..=1 << 30,
-        )?;
-        within(
-            "blockchain.backfill_blocks_max",
-            self.backfill_blocks_max,
-            0..=100_000,
-        )?;
-        within(
-            "blockchain.backfill_attempts_max",
-            self.backfill_attempts_max,
-            1..=1_000,
-        )?;
+        within("blockchain.message_bytes_max", self.message_bytes_max, 1_024..=1 << 30)?;
+        within("blockchain.backfill_blocks_max", self.backfill_blocks_max, 0..=100_000)?;
+        within("blockchain.backfill_attempts_max", self.backfill_attempts_max, 1..=1_000)?;
         within("blockchain.errands_max", self.errands_max, 1..=10_000)?;
         for (number, source) in self.sources.iter().enumerate() {
             let key = |name: &str| format!("blockchain.sources[{number}].{name}");
@@ -162,11 +150,7 @@ impl BlockchainConfig {
                 0..=self.backfill_blocks_max,
             )?;
             if !source.transactions && !source.blocks {
-                return Err(ConfigError::new(
-                    key("blocks"),
-                    "false",
-                    "true where transactions is false",
-                ));
+                return Err(ConfigError::new(key("blocks"), "false", "true where transactions is false"));
             }
         }
         Ok(())

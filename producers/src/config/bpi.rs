@@ -42,11 +42,7 @@ pub struct PriceSource {
 impl PriceSource {
     /// The provider at its own address.
     pub fn new(provider: PriceProvider) -> Self {
-        Self {
-            provider,
-            url: None,
-            interval_ms: None,
-        }
+        Self { provider, url: None, interval_ms: None }
     }
 
     /// Where to ask.
@@ -106,24 +102,14 @@ impl PriceProvider {
 
     /// Whether an answer says when its price was observed.
     pub fn tells_time(self) -> bool {
-        matches!(
-            self,
-            Self::CoindeskBpi | Self::CoindeskData | Self::Bitstamp | Self::MempoolPrices
-        )
+        matches!(self, Self::CoindeskBpi | Self::CoindeskData | Self::Bitstamp | Self::MempoolPrices)
     }
 }
 
 impl Default for BpiConfig {
     fn default() -> Self {
         use PriceProvider::{Bitstamp, BlockchainInfoTicker, Coinbase, CoindeskData, Kraken, MempoolPrices};
-        let order = [
-            Kraken,
-            Coinbase,
-            Bitstamp,
-            CoindeskData,
-            BlockchainInfoTicker,
-            MempoolPrices,
-        ];
+        let order = [Kraken, Coinbase, Bitstamp, CoindeskData, BlockchainInfoTicker, MempoolPrices];
         Self {
             sources: order.map(PriceSource::new).to_vec(),
             sources_active: 1,
@@ -146,17 +132,9 @@ impl BpiConfig {
         within("bpi.recent_ms_max", self.recent_ms_max, 1..=604_800_000)?;
         within("bpi.probe_ms_max", self.probe_ms_max, 1..=86_400_000)?;
         for (number, source) in self.sources.iter().enumerate() {
-            url(
-                &format!("bpi.sources[{number}].url"),
-                source.url(),
-                &["http", "https"],
-            )?;
+            url(&format!("bpi.sources[{number}].url"), source.url(), &["http", "https"])?;
             if let Some(interval_ms) = source.interval_ms {
-                within(
-                    &format!("bpi.sources[{number}].interval_ms"),
-                    interval_ms,
-                    1..=86_400_000,
-                )?;
+                within(&format!("bpi.sources[{number}].interval_ms"), interval_ms, 1..=86_400_000)?;
             }
         }
         Ok(())

@@ -51,13 +51,7 @@ impl BlockFiles {
         progress.expect_work(files::total_bytes(&files)?);
         let made = Vec::new().into_iter();
         let heights = Heights::default();
-        Ok(Self {
-            files: files.into(),
-            open: None,
-            made,
-            heights,
-            progress: Arc::clone(progress),
-        })
+        Ok(Self { files: files.into(), open: None, made, heights, progress: Arc::clone(progress) })
     }
 
     /// Makes the events of the next block; `false` after the last.
@@ -83,10 +77,7 @@ impl BlockFiles {
         if is_framed(&path)? {
             let name = files::name(&path);
             let reader = BufReader::new(Counted::open(&path, &self.progress)?);
-            self.open = Some(Framed {
-                name,
-                blocks: BlkReader::new(reader, xor_key(&path)),
-            });
+            self.open = Some(Framed { name, blocks: BlkReader::new(reader, xor_key(&path)) });
         } else {
             let mut bytes = Vec::new();
             let file = Counted::open(&path, &self.progress)?;
@@ -124,13 +115,7 @@ fn events(bytes: &[u8], named_height: Option<u32>, place: &str, heights: &mut He
         Err(error) => {
             let reason = format!("{place}: {error}");
             let time_ms = header_time_ms(bytes);
-            return vec![Event::dead_letter(
-                &reason,
-                RAW_BLOCK,
-                FeedKind::Blocks,
-                time_ms,
-                bytes,
-            )];
+            return vec![Event::dead_letter(&reason, RAW_BLOCK, FeedKind::Blocks, time_ms, bytes)];
         }
     };
     let time = block.time();
@@ -141,12 +126,7 @@ fn events(bytes: &[u8], named_height: Option<u32>, place: &str, heights: &mut He
     let mut events = Vec::with_capacity(block.transactions().len() + 1);
     for transaction in block.transactions() {
         let value = encode_raw_transaction(transaction, time);
-        events.push(event(
-            Topic::Transactions,
-            "raw-transaction",
-            transaction.txid().to_string(),
-            value,
-        ));
+        events.push(event(Topic::Transactions, "raw-transaction", transaction.txid().to_string(), value));
     }
     let height = heights.of(&block, named_height);
     let value = encode_raw_block(&block, height);
@@ -182,10 +162,7 @@ fn height_in(name: &str) -> Option<u32> {
 
 /// The time in the header of a block that does not verify, in so far as it has one.
 fn header_time_ms(bytes: &[u8]) -> i64 {
-    let time = bytes
-        .get(68..72)
-        .and_then(|time| time.try_into().ok())
-        .map_or(0, u32::from_le_bytes);
+    let time = bytes.get(68..72).and_then(|time| time.try_into().ok()).map_or(0, u32::from_le_bytes);
     i64::from(time) * 1_000
 }
 
@@ -208,11 +185,7 @@ fn is_framed(path: &Path) -> Result<bool, ProduceError> {
     }
     let unreadable = |source| files::unreadable(path, source);
     let mut start = Vec::new();
-    File::open(path)
-        .map_err(unreadable)?
-        .take(4)
-        .read_to_end(&mut start)
-        .map_err(unreadable)?;
+    File::open(path).map_err(unreadable)?.take(4).read_to_end(&mut start).map_err(unreadable)?;
     Ok(start == MAGIC)
 }
 

@@ -25,11 +25,7 @@ pub(super) fn list(
             files.push(path.clone());
         }
     }
-    if files.is_empty() {
-        Err(ProduceError::NoInput(paths.to_vec()))
-    } else {
-        Ok(files)
-    }
+    if files.is_empty() { Err(ProduceError::NoInput(paths.to_vec())) } else { Ok(files) }
 }
 
 /// Adds a folder's files, unless the folder was seen already: links may lead back to it.
@@ -69,17 +65,11 @@ pub(super) fn total_bytes(files: &[PathBuf]) -> Result<u64, ProduceError> {
 
 /// The last part of a path.
 pub(super) fn name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 pub(super) fn unreadable(path: &Path, source: io::Error) -> ProduceError {
-    ProduceError::Read {
-        path: path.to_owned(),
-        source,
-    }
+    ProduceError::Read { path: path.to_owned(), source }
 }
 
 fn metadata(path: &Path) -> Result<fs::Metadata, ProduceError> {
@@ -96,15 +86,16 @@ pub(super) struct Counted {
 impl Counted {
     pub(super) fn open(path: &Path, progress: &Arc<Progress>) -> Result<Self, ProduceError> {
         let file = File::open(path).map_err(|source| unreadable(path, source))?;
-        Ok(Self {
-            file,
-            progress: Arc::clone(progress),
-        })
+        Ok(Self { file, progress: Arc::clone(progress) })
     }
 }
 
 impl Read for Counted {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        // A thread that reads cannot be ended from outside, and the process would wait for it.
+        if self.progress.is_reading_stopped() {
+            return Err(io::Error::other("the run has ended"));
+        }
         let read = self.file.read(buffer)?;
         self.progress.work_done(read as u64);
         Ok(read)

@@ -24,11 +24,7 @@ pub(super) struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     pub(super) fn new(reader: R, bytes_max: usize) -> Self {
-        Self {
-            reader: Some(reader),
-            bytes_max,
-            number: 0,
-        }
+        Self { reader: Some(reader), bytes_max, number: 0 }
     }
 
     fn read(reader: &mut R, bytes_max: usize, line: &mut Line) -> io::Result<bool> {
@@ -64,12 +60,7 @@ impl<R: BufRead> Iterator for Lines<R> {
     fn next(&mut self) -> Option<Self::Item> {
         let reader = self.reader.as_mut()?;
         self.number += 1;
-        let mut line = Line {
-            number: self.number,
-            bytes: Vec::new(),
-            is_cut: false,
-            is_open: false,
-        };
+        let mut line = Line { number: self.number, bytes: Vec::new(), is_cut: false, is_open: false };
         match Self::read(reader, self.bytes_max, &mut line) {
             Ok(true) => Some(Ok(line)),
             Ok(false) => {
@@ -90,19 +81,11 @@ mod tests {
 
     #[test]
     fn long_lines_are_cut_and_the_last_may_be_open() {
-        let lines: Vec<Line> = Lines::new(&b"ab\nabcdef\n\nxy"[..], 4)
-            .map(Result::unwrap)
-            .collect();
-        let seen: Vec<_> = lines
-            .iter()
-            .map(|line| (line.bytes.as_slice(), line.is_cut, line.is_open))
-            .collect();
-        let expected: [(&[u8], bool, bool); 4] = [
-            (b"ab", false, false),
-            (b"abcd", true, false),
-            (b"", false, false),
-            (b"xy", false, true),
-        ];
+        let lines: Vec<Line> = Lines::new(&b"ab\nabcdef\n\nxy"[..], 4).map(Result::unwrap).collect();
+        let seen: Vec<_> =
+            lines.iter().map(|line| (line.bytes.as_slice(), line.is_cut, line.is_open)).collect();
+        let expected: [(&[u8], bool, bool); 4] =
+            [(b"ab", false, false), (b"abcd", true, false), (b"", false, false), (b"xy", false, true)];
         assert_eq!(seen, expected);
         assert_eq!(lines[3].number, 4);
     }

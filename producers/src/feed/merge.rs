@@ -14,9 +14,7 @@ pub(super) struct Merge {
 
 impl Merge {
     pub(super) fn new(feeds: impl IntoIterator<Item = Events>) -> Self {
-        Self {
-            feeds: feeds.into_iter().map(Iterator::peekable).collect(),
-        }
+        Self { feeds: feeds.into_iter().map(Iterator::peekable).collect() }
     }
 }
 
@@ -52,13 +50,7 @@ mod tests {
         let merged = Merge::new([feed(&[1, 5, 5], "a"), feed(&[3, 2, 5, 9], "b")]);
         let order: Vec<_> = merged
             .map(|event| event.unwrap().message)
-            .map(|message| {
-                format!(
-                    "{}{}",
-                    String::from_utf8_lossy(&message.key),
-                    message.timestamp_ms
-                )
-            })
+            .map(|message| format!("{}{}", String::from_utf8_lossy(&message.key), message.timestamp_ms))
             .collect();
         assert_eq!(order, ["a1", "b3", "b2", "a5", "a5", "b5", "b9"]);
     }

@@ -27,11 +27,7 @@ pub(crate) struct Pace {
 impl Pace {
     /// The first message is due at once.
     pub(crate) fn from_first(speed: Speed) -> Self {
-        Self {
-            speed,
-            origin: None,
-            present_ms: None,
-        }
+        Self { speed, origin: None, present_ms: None }
     }
 
     /// Everything up to the present is due at once, even at full speed; what follows is never due before its
@@ -42,11 +38,7 @@ impl Pace {
             factor @ Speed::Factor(_) => factor,
         };
         let now_ms = now.timestamp_millis();
-        Self {
-            speed,
-            origin: Some((now_ms, Instant::now())),
-            present_ms: Some(now_ms),
-        }
+        Self { speed, origin: Some((now_ms, Instant::now())), present_ms: Some(now_ms) }
     }
 
     /// Whether the feed starts with a history.

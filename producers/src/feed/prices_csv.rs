@@ -47,12 +47,7 @@ impl PricesCsv {
     pub(super) fn open(path: &Path, feed: FeedKind) -> Result<Self, ProduceError> {
         let file = File::open(path).map_err(|source| files::unreadable(path, source))?;
         let lines = Lines::new(BufReader::new(file), ROW_BYTES_MAX);
-        Ok(Self {
-            path: path.to_owned(),
-            lines,
-            feed,
-            last_ms: 0,
-        })
+        Ok(Self { path: path.to_owned(), lines, feed, last_ms: 0 })
     }
 
     fn event(&mut self, line: &Line) -> Option<Event> {
@@ -74,13 +69,7 @@ impl PricesCsv {
             }
             Err(reason) => {
                 let reason = format!("{} line {}: {reason}", files::name(&self.path), line.number);
-                Some(Event::dead_letter(
-                    &reason,
-                    "csv",
-                    self.feed,
-                    self.last_ms,
-                    &line.bytes,
-                ))
+                Some(Event::dead_letter(&reason, "csv", self.feed, self.last_ms, &line.bytes))
             }
         }
     }
@@ -93,12 +82,8 @@ impl PricesCsv {
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let mut fields = text.split(',').map(|field| field.trim().trim_matches('"'));
         let time = fields.next().unwrap_or_default();
-        let eur = fields
-            .next()
-            .ok_or("no price after the time; write `unix,price`")?;
-        let time: i64 = time
-            .parse()
-            .map_err(|_| format!("{time:?} is no time in Unix seconds"))?;
+        let eur = fields.next().ok_or("no price after the time; write `unix,price`")?;
+        let time: i64 = time.parse().map_err(|_| format!("{time:?} is no time in Unix seconds"))?;
         let unix_s = match time {
             TIMES_BELOW.. => return Err(format!("{time} is no time in Unix seconds")),
             MICROSECONDS_FROM.. => time / 1_000_000,
@@ -108,14 +93,7 @@ impl PricesCsv {
         let row = serde_json::to_vec(&Row { time: unix_s, eur }).map_err(|error| error.to_string())?;
         let time_ms = unix_s.saturating_mul(1_000);
         parse_price("csv", &row, time_ms).map_err(|error| error.to_string())?;
-        Ok(Event::new(
-            Topic::Prices,
-            "csv",
-            self.feed,
-            price_key("csv", unix_s),
-            row,
-            time_ms,
-        ))
+        Ok(Event::new(Topic::Prices, "csv", self.feed, price_key("csv", unix_s), row, time_ms))
     }
 }
 
@@ -156,10 +134,7 @@ mod tests {
         let rows = PricesCsv::open(&path, FeedKind::Blocks).unwrap();
         rows.map(|event| {
             let event = event.unwrap();
-            (
-                event.topic,
-                String::from_utf8(event.message.value.to_vec()).unwrap(),
-            )
+            (event.topic, String::from_utf8(event.message.value.to_vec()).unwrap())
         })
         .collect()
     }
@@ -184,10 +159,7 @@ mod tests {
         let rows = read(&format!(
             "1727740800,1\n1727740860\nx,2\n1727740900,-3\n0,1667946780000,18493\n{long}\n1727741700,4\n"
         ));
-        let letters: Vec<_> = rows
-            .iter()
-            .filter(|(topic, _)| *topic == Topic::DeadLetters)
-            .collect();
+        let letters: Vec<_> = rows.iter().filter(|(topic, _)| *topic == Topic::DeadLetters).collect();
         assert_eq!((rows.len(), letters.len()), (7, 5));
         for (number, (_, value)) in (2..).zip(letters) {
             assert!(value.contains(&format!("p.csv line {number}: ")), "{value}");

@@ -24,6 +24,19 @@ pub(crate) type Events = Box<dyn Iterator<Item = Result<Event, ProduceError>> + 
 /// One batch is read (on a thread that may block) while the one before it is sent.
 pub(crate) async fn pump(
     events: Events,
+    pace: Pace,
+    outbox: &Outbox,
+    progress: &Progress,
+    shutdown: &Shutdown,
+) -> Result<(), ProduceError> {
+    progress.stop_reading(false);
+    let pumped = send_all(events, pace, outbox, progress, shutdown).await;
+    progress.stop_reading(true);
+    pumped
+}
+
+async fn send_all(
+    events: Events,
     mut pace: Pace,
     outbox: &Outbox,
     progress: &Progress,
@@ -47,9 +60,7 @@ pub(crate) async fn pump(
                     progress.history_is_done();
                 }
             }
-            if let Some(due) = pace
-                .due(event.message.timestamp_ms)
-                .filter(|due| *due > Instant::now())
+            if let Some(due) = pace.due(event.message.timestamp_ms).filter(|due| *due > Instant::now())
                 && or_shutdown(shutdown, sleep_until(due)).await.is_none()
             {
                 return Ok(());

@@ -57,16 +57,10 @@ impl Recording {
     /// Finds the files; a file that cannot be read is found out when its turn comes.
     pub(super) fn open(paths: &[PathBuf], progress: &Arc<Progress>) -> Result<Self, ProduceError> {
         let files = files::list(paths, |name| {
-            [".ndjson", ".ndjson.zst", ".jsonl", ".jsonl.zst", ".zst"]
-                .iter()
-                .any(|end| name.ends_with(end))
+            [".ndjson", ".ndjson.zst", ".jsonl", ".jsonl.zst", ".zst"].iter().any(|end| name.ends_with(end))
         })?;
         progress.expect_work(files::total_bytes(&files)?);
-        Ok(Self {
-            files: files.into(),
-            open: None,
-            progress: Arc::clone(progress),
-        })
+        Ok(Self { files: files.into(), open: None, progress: Arc::clone(progress) })
     }
 }
 
@@ -94,10 +88,7 @@ impl Open {
         let unreadable = |source| files::unreadable(path, source);
         let mut start = Vec::new();
         let mut file = File::open(path).map_err(unreadable)?;
-        file.by_ref()
-            .take(ZSTD_MAGIC.len() as u64)
-            .read_to_end(&mut start)
-            .map_err(unreadable)?;
+        file.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
 
         let counted = Counted::open(path, progress)?;
         let reader: Box<dyn BufRead + Send> = if is_zstd(&start) {
@@ -106,12 +97,7 @@ impl Open {
             Box::new(BufReader::new(counted))
         };
         let lines = Lines::new(reader, LINE_BYTES_MAX);
-        Ok(Self {
-            name: files::name(path),
-            lines,
-            line_number: 0,
-            last_ms: 0,
-        })
+        Ok(Self { name: files::name(path), lines, line_number: 0, last_ms: 0 })
     }
 
     /// The next message of this file, a bad line as a dead letter; `None` at the file's end.
@@ -148,11 +134,7 @@ impl Open {
 
     fn dead_letter(&self, reason: &str, raw: &[u8]) -> Event {
         let reason = format!("{} line {}: {reason}", self.name, self.line_number);
-        let source = if raw.is_empty() {
-            self.name.as_str()
-        } else {
-            "recording"
-        };
+        let source = if raw.is_empty() { self.name.as_str() } else { "recording" };
         Event::dead_letter(&reason, source, FeedKind::Recording, self.last_ms, raw)
     }
 }

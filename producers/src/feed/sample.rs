@@ -80,15 +80,7 @@ impl Sample {
         progress.expect_work(history_minutes_left.unsigned_abs());
         let world = World::new(config);
         let made = Vec::new().into_iter();
-        Self {
-            world,
-            minute,
-            from_ms,
-            until_ms,
-            made,
-            history_minutes_left,
-            progress,
-        }
+        Self { world, minute, from_ms, until_ms, made, history_minutes_left, progress }
     }
 
     fn make_minute(&mut self) {
@@ -121,10 +113,7 @@ impl Iterator for Sample {
             if let Some(event) = self.made.next() {
                 return Some(Ok(event));
             }
-            if self
-                .until_ms
-                .is_some_and(|until_ms| self.minute * MINUTE_MS >= until_ms)
-            {
+            if self.until_ms.is_some_and(|until_ms| self.minute * MINUTE_MS >= until_ms) {
                 return None;
             }
             self.make_minute();
@@ -187,11 +176,7 @@ mod tests {
     use super::*;
 
     fn config(seed: u64) -> SampleConfig {
-        SampleConfig {
-            seed,
-            transactions_per_second: 0.2,
-            history_hours: 1,
-        }
+        SampleConfig { seed, transactions_per_second: 0.2, history_hours: 1 }
     }
 
     proptest! {
@@ -220,20 +205,15 @@ mod tests {
         let progress = Arc::new(Progress::new());
         let now = DateTime::from_timestamp_millis(REPLAY_END_MS + 12_345).unwrap();
         let until = |sample: Sample, end_ms: i64| -> Vec<Event> {
-            sample
-                .map(Result::unwrap)
-                .take_while(|event| event.message.timestamp_ms < end_ms)
-                .collect()
+            sample.map(Result::unwrap).take_while(|event| event.message.timestamp_ms < end_ms).collect()
         };
         let end_ms = now.timestamp_millis() + 30 * MINUTE_MS;
         let first = until(Sample::up(&config(1), now, None, Arc::clone(&progress)), end_ms);
         let later = now + chrono::TimeDelta::minutes(20);
         let second = until(Sample::up(&config(1), later, None, Arc::clone(&progress)), end_ms);
         let overlap_ms = later.timestamp_millis() - HOUR_MS;
-        let overlap: Vec<Event> = first
-            .into_iter()
-            .filter(|event| event.message.timestamp_ms >= overlap_ms)
-            .collect();
+        let overlap: Vec<Event> =
+            first.into_iter().filter(|event| event.message.timestamp_ms >= overlap_ms).collect();
         assert_eq!(overlap, second);
     }
 }

@@ -30,12 +30,7 @@ struct OpenFile {
 
 impl RecordWriter {
     pub(super) fn new(folder: &Path, config: RecordConfig) -> Self {
-        Self {
-            folder: folder.to_owned(),
-            config,
-            file: None,
-            lines: 0,
-        }
+        Self { folder: folder.to_owned(), config, file: None, lines: 0 }
     }
 
     /// Writes the messages and flushes them out of this process.
@@ -54,11 +49,8 @@ impl RecordWriter {
 
         let first = self.lines;
         self.lines += messages.len() as u64;
-        let positions = (first..self.lines).map(|offset| Position {
-            topic: topic.to_owned(),
-            partition: 0,
-            offset,
-        });
+        let positions =
+            (first..self.lines).map(|offset| Position { topic: topic.to_owned(), partition: 0, offset });
         Ok(positions.collect())
     }
 
@@ -78,12 +70,7 @@ impl OpenFile {
         let path = folder.join(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
         let now = Instant::now();
-        Ok(Self {
-            path,
-            frame: frame(file, config)?,
-            frame_since: now,
-            file_since: now,
-        })
+        Ok(Self { path, frame: frame(file, config)?, frame_since: now, file_since: now })
     }
 
     /// Begins a new frame or a new file, where it is time.

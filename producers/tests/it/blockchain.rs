@@ -40,9 +40,7 @@ pub(crate) fn config(
 }
 
 pub(crate) fn start(log: Arc<MemoryLog>, config: ProducersConfig) -> Daemon {
-    Daemon::start(log, |log, progress, shutdown| {
-        blockchain(log, config, progress, shutdown)
-    })
+    Daemon::start(log, |log, progress, shutdown| blockchain(log, config, progress, shutdown))
 }
 
 /// An HTTP interface that knows nothing.
@@ -54,32 +52,18 @@ pub(crate) async fn no_rest() -> HttpServer {
 async fn after_a_dropped_socket_it_subscribes_again_and_keeps_every_byte() {
     let real =
         shared("messages/blockchain_info/utx.jsonl").map(|path| std::fs::read_to_string(path).unwrap());
-    let mut messages: Vec<String> = real
-        .iter()
-        .flat_map(|text| text.lines())
-        .map(str::to_owned)
-        .collect();
+    let mut messages: Vec<String> = real.iter().flat_map(|text| text.lines()).map(str::to_owned).collect();
     messages.extend([utx(3), utx(1), utx(2), utx(2)]);
     let (first, second) = messages.split_at(messages.len() / 2);
-    let scripts = [first, second]
-        .map(|part| texts(part.to_vec()).chain([Step::Drop]).collect::<Vec<Step>>())
-        .to_vec();
+    let scripts =
+        [first, second].map(|part| texts(part.to_vec()).chain([Step::Drop]).collect::<Vec<Step>>()).to_vec();
     let (socket, rest) = (WebSocketServer::start(2, scripts).await, no_rest().await);
 
-    let daemon = start(
-        Arc::default(),
-        config(ChainProvider::BlockchainInfo, &socket, &rest),
-    );
-    daemon
-        .log
-        .until("all messages are stored", |stored| stored.len() == messages.len())
-        .await;
+    let daemon = start(Arc::default(), config(ChainProvider::BlockchainInfo, &socket, &rest));
+    daemon.log.until("all messages are stored", |stored| stored.len() == messages.len()).await;
     let stored = daemon.log.stored();
     let values: Vec<&str> = stored.iter().map(Stored::value).collect();
-    assert_eq!(
-        values, messages,
-        "as received, in the order received, duplicates and all"
-    );
+    assert_eq!(values, messages, "as received, in the order received, duplicates and all");
     assert_eq!(stored[messages.len() - 4].key(), format!("{:064x}", 3));
     assert!(stored.iter().all(|stored| stored.topic == "p3-btc-transactions"));
 
@@ -87,10 +71,7 @@ async fn after_a_dropped_socket_it_subscribes_again_and_keeps_every_byte() {
     assert!(summary.reconnects >= 1);
     assert_eq!(summary.transactions, messages.len() as u64);
     for heard in socket.heard().iter().take(2) {
-        assert_eq!(
-            heard[..2],
-            [r#"{"op":"unconfirmed_sub"}"#, r#"{"op":"blocks_sub"}"#]
-        );
+        assert_eq!(heard[..2], [r#"{"op":"unconfirmed_sub"}"#, r#"{"op":"blocks_sub"}"#]);
     }
 }
 
@@ -108,23 +89,12 @@ pub(crate) async fn check(end: Vec<Step>, error: &str) {
     let log = Arc::clone(&daemon.log);
     log.until(error, |stored| stored.len() == 2).await;
     let summary = daemon.stop().await.unwrap();
-    let keys: Vec<String> = log
-        .stored()
-        .iter()
-        .map(|stored| stored.key().to_owned())
-        .collect();
+    let keys: Vec<String> = log.stored().iter().map(|stored| stored.key().to_owned()).collect();
     assert_eq!(keys, [format!("{:064x}", 1), format!("{:064x}", 2)], "{error}");
     let source = &summary.sources["blockchain-info"];
     let last_error = source.last_error.as_deref().unwrap_or_default();
-    assert!(
-        last_error.contains(error),
-        "{last_error:?} does not say {error:?}"
-    );
-    assert_eq!(
-        (summary.reconnects, source.failures, summary.dead_letters),
-        (1, 1, 0),
-        "{error}"
-    );
+    assert!(last_error.contains(error), "{last_error:?} does not say {error:?}");
+    assert_eq!((summary.reconnects, source.failures, summary.dead_letters), (1, 1, 0), "{error}");
 }
 
 #[tokio::test]
@@ -133,73 +103,37 @@ async fn every_end_of_a_connection_is_told_apart() {
     check(vec![Step::Drop], "broken off").await;
     check(vec![Step::Silence], "silent for 1000 ms").await;
     // A text frame that announces 256 bytes and ends after one.
-    check(
-        vec![Step::Raw(vec![0x81, 0x7e, 0x01, 0x00, b'{']), Step::Drop],
-        "broken off",
-    )
-    .await;
+    check(vec![Step::Raw(vec![0x81, 0x7e, 0x01, 0x00, b'{']), Step::Drop], "broken off").await;
     // A text frame of two bytes that are no UTF-8.
     check(vec![Step::Raw(vec![0x81, 0x02, 0xff, 0xfe])], "not UTF-8").await;
     // A frame of a kind that does not exist.
     check(vec![Step::Raw(vec![0x83, 0x01, 0x00])], "broken off").await;
-    check(
-        vec![Step::Text(" ".repeat(20_000))],
-        "beyond `blockchain.message_bytes_max`",
-    )
-    .await;
+    check(vec![Step::Text(" ".repeat(20_000))], "beyond `blockchain.message_bytes_max`").await;
 }
 
 #[tokio::test]
 async fn garbage_is_a_dead_letter_and_the_connection_goes_on() {
-    let garbage = [
-        "<html>",
-        r#"{"op":"utx"}"#,
-        r#"{"op":"utx","x":{"hash":"zz"}}"#,
-        "{\"op\":",
-    ];
+    let garbage = ["<html>", r#"{"op":"utx"}"#, r#"{"op":"utx","x":{"hash":"zz"}}"#, "{\"op\":"];
     let script = texts(garbage.map(str::to_owned))
-        .chain([
-            Step::Binary(vec![0xff, 0xfe]),
-            Step::Text(r#"{"op":"status","msg":"Hello"}"#.to_owned()),
-        ])
+        .chain([Step::Binary(vec![0xff, 0xfe]), Step::Text(r#"{"op":"status","msg":"Hello"}"#.to_owned())])
         .chain([Step::Text(utx(7))])
         .collect();
     let (socket, rest) = (WebSocketServer::start(2, vec![script]).await, no_rest().await);
-    let daemon = start(
-        Arc::default(),
-        config(ChainProvider::BlockchainInfo, &socket, &rest),
-    );
+    let daemon = start(Arc::default(), config(ChainProvider::BlockchainInfo, &socket, &rest));
     let log = Arc::clone(&daemon.log);
-    log.until("the good message is stored", |stored| {
-        stored.iter().any(|stored| !stored.is_dead())
-    })
-    .await;
+    log.until("the good message is stored", |stored| stored.iter().any(|stored| !stored.is_dead())).await;
     let summary = daemon.stop().await.unwrap();
-    assert_eq!(
-        (summary.dead_letters, summary.transactions, summary.ignored),
-        (5, 1, 1)
-    );
+    assert_eq!((summary.dead_letters, summary.transactions, summary.ignored), (5, 1, 1));
     assert_eq!(summary.reconnects, 0);
     let dead = log.dead();
     assert_eq!(dead[0]["raw_base64"], "PGh0bWw+");
-    assert!(
-        dead[4]["reason"].as_str().unwrap().starts_with("not UTF-8"),
-        "{dead:?}"
-    );
+    assert!(dead[4]["reason"].as_str().unwrap().starts_with("not UTF-8"), "{dead:?}");
 }
 
 #[tokio::test]
 async fn blocks_missed_while_the_server_was_gone_are_fetched_in_order() {
-    let first = vec![
-        Step::Text(format!(r#"{{"block":{}}}"#, mempool_block(100))),
-        Step::Drop,
-    ];
-    let scripts = vec![
-        first,
-        vec![Step::Refuse],
-        vec![Step::Refuse],
-        vec![Step::Await(1)],
-    ];
+    let first = vec![Step::Text(format!(r#"{{"block":{}}}"#, mempool_block(100))), Step::Drop];
+    let scripts = vec![first, vec![Step::Refuse], vec![Step::Refuse], vec![Step::Await(1)]];
     let socket = WebSocketServer::start(1, scripts).await;
     let rest = HttpServer::start(|path, count| match (path, count) {
         ("/api/blocks/tip/height", 0) => Answer::Ok("100".to_owned()),
@@ -215,33 +149,14 @@ async fn blocks_missed_while_the_server_was_gone_are_fetched_in_order() {
         }
     })
     .await;
-    let daemon = start(
-        Arc::default(),
-        config(ChainProvider::MempoolSpace, &socket, &rest),
-    );
+    let daemon = start(Arc::default(), config(ChainProvider::MempoolSpace, &socket, &rest));
     let log = Arc::clone(&daemon.log);
     log.until("the gap is closed", |stored| stored.len() == 41).await;
-    daemon
-        .until("the backfill is counted", |summary| {
-            summary.backfilled_blocks == 40
-        })
-        .await;
+    daemon.until("the backfill is counted", |summary| summary.backfilled_blocks == 40).await;
     let summary = daemon.stop().await.unwrap();
-    let keys: Vec<String> = log
-        .stored()
-        .iter()
-        .map(|stored| stored.key().to_owned())
-        .collect();
-    assert_eq!(
-        keys,
-        (100..=140)
-            .map(|height| format!("{height:064x}"))
-            .collect::<Vec<_>>()
-    );
-    assert_eq!(
-        log.stored()[1].value(),
-        format!(r#"{{"block":{}}}"#, mempool_block(101))
-    );
+    let keys: Vec<String> = log.stored().iter().map(|stored| stored.key().to_owned()).collect();
+    assert_eq!(keys, (100..=140).map(|height| format!("{height:064x}")).collect::<Vec<_>>());
+    assert_eq!(log.stored()[1].value(), format!(r#"{{"block":{}}}"#, mempool_block(101)));
     assert_eq!((summary.backfilled_blocks, summary.given_up_blocks), (40, 0));
     assert_eq!(summary.reconnects, 1);
     assert_eq!(summary.sources["mempool-space"].failures, 3);
@@ -266,13 +181,8 @@ async fn a_gap_beyond_the_limit_is_counted() {
     let mut config = config(ChainProvider::MempoolSpace, &socket, &rest);
     config.blockchain.backfill_blocks_max = 20;
     let daemon = start(Arc::default(), config);
-    daemon
-        .log
-        .until("the highest of the gap are stored", |stored| stored.len() == 22)
-        .await;
-    daemon
-        .until("the rest is given up", |summary| summary.given_up_blocks > 0)
-        .await;
+    daemon.log.until("the highest of the gap are stored", |stored| stored.len() == 22).await;
+    daemon.until("the rest is given up", |summary| summary.given_up_blocks > 0).await;
     let log = Arc::clone(&daemon.log);
     let summary = daemon.stop().await.unwrap();
     assert_eq!((summary.backfilled_blocks, summary.given_up_blocks), (20, 30));
@@ -302,29 +212,16 @@ async fn blockchain_info_blocks_are_completed_and_their_gaps_walked() {
         ))
     })
     .await;
-    let daemon = start(
-        Arc::default(),
-        config(ChainProvider::BlockchainInfo, &socket, &rest),
-    );
+    let daemon = start(Arc::default(), config(ChainProvider::BlockchainInfo, &socket, &rest));
     let log = Arc::clone(&daemon.log);
-    log.until("the coinbase is fetched", |stored| stored.len() == 2)
-        .await;
+    log.until("the coinbase is fetched", |stored| stored.len() == 2).await;
     socket.go(1);
     log.until("the gap is closed", |stored| stored.len() == 5).await;
     daemon.stop().await.unwrap();
     let stored = log.stored();
     let keys: Vec<String> = stored.iter().map(|stored| stored.key().to_owned()).collect();
-    assert_eq!(
-        keys,
-        [500, 500, 501, 502, 503].map(|height| format!("{height:064x}"))
-    );
-    assert!(
-        stored[1]
-            .value()
-            .ends_with(r#""height":500,"tx":[{"coinbase":1}]}"#),
-        "{}",
-        stored[1].value()
-    );
+    assert_eq!(keys, [500, 500, 501, 502, 503].map(|height| format!("{height:064x}")));
+    assert!(stored[1].value().ends_with(r#""height":500,"tx":[{"coinbase":1}]}"#), "{}", stored[1].value());
 }
 
 #[tokio::test]

@@ -11,15 +11,11 @@ use crate::support::{Daemon, quick};
 
 /// Kraken's answer, in its own shape.
 fn kraken(eur: &str) -> Answer {
-    Answer::Ok(format!(
-        r#"{{"error":[],"result":{{"XXBTZEUR":{{"c":["{eur}","0.002"],"p":["1","2"]}}}}}}"#
-    ))
+    Answer::Ok(format!(r#"{{"error":[],"result":{{"XXBTZEUR":{{"c":["{eur}","0.002"],"p":["1","2"]}}}}}}"#))
 }
 
 pub(crate) fn coinbase(eur: &str) -> Answer {
-    Answer::Ok(format!(
-        r#"{{"data":{{"base":"BTC","currency":"EUR","amount":"{eur}"}}}}"#
-    ))
+    Answer::Ok(format!(r#"{{"data":{{"base":"BTC","currency":"EUR","amount":"{eur}"}}}}"#))
 }
 
 fn mempool(eur: u32, time_s: i64) -> Answer {
@@ -39,9 +35,7 @@ pub(crate) fn config(server: &HttpServer, providers: &[PriceProvider]) -> Produc
 const KRAKEN_THEN_COINBASE: [PriceProvider; 2] = [PriceProvider::Kraken, PriceProvider::Coinbase];
 
 pub(crate) fn start(log: Arc<MemoryLog>, config: ProducersConfig) -> Daemon {
-    Daemon::start(log, |log, progress, shutdown| {
-        bpi(log, config, progress, shutdown)
-    })
+    Daemon::start(log, |log, progress, shutdown| bpi(log, config, progress, shutdown))
 }
 
 #[tokio::test]
@@ -65,10 +59,7 @@ async fn a_source_that_fails_is_passed_over_and_comes_back() {
     let stored = log.stored();
     assert_eq!(stored[0].source(), "coinbase", "{stored:?}");
     assert!(stored[0].key().starts_with("coinbase:"));
-    assert_eq!(
-        stored[0].value(),
-        r#"{"data":{"base":"BTC","currency":"EUR","amount":"60001.0"}}"#
-    );
+    assert_eq!(stored[0].value(), r#"{"data":{"base":"BTC","currency":"EUR","amount":"60001.0"}}"#);
     assert_eq!(summary.messages, stored.len() as u64);
     assert_eq!((summary.taken, summary.dead_letters), (summary.messages, 0));
     assert_eq!(summary.sources["kraken"].failures, 2);
@@ -93,17 +84,12 @@ pub(crate) async fn check(bad: Answer, error: &str, dead_letters: u64) {
     let daemon = start(Arc::default(), config);
     daemon
         .log
-        .until("the other source takes over", |stored| {
-            stored.iter().any(|price| !price.is_dead())
-        })
+        .until("the other source takes over", |stored| stored.iter().any(|price| !price.is_dead()))
         .await;
     let summary = daemon.stop().await.unwrap();
     let kraken = &summary.sources["kraken"];
     let last_error = kraken.last_error.as_deref().unwrap_or_default();
-    assert!(
-        last_error.contains(error),
-        "{last_error:?} does not say {error:?}"
-    );
+    assert!(last_error.contains(error), "{last_error:?} does not say {error:?}");
     assert_eq!((kraken.healthy, kraken.failures), (false, 1), "{error}");
     assert_eq!(summary.dead_letters, dead_letters, "{error}");
 }
@@ -115,25 +101,10 @@ async fn every_way_to_fail_is_told_apart() {
     check(Answer::SlowBody, "did not end within 200 ms", 0).await;
     check(Answer::Silence, "no answer within 400 ms", 0).await;
     check(Answer::HalfBody("{\"error\":[".to_owned()), "broke off", 0).await;
-    check(
-        Answer::Bytes(b"\x00\x01\x02 this is no HTTP\r\n\r\n".to_vec()),
-        "no connection",
-        0,
-    )
-    .await;
+    check(Answer::Bytes(b"\x00\x01\x02 this is no HTTP\r\n\r\n".to_vec()), "no connection", 0).await;
     check(Answer::Endless, "longer than 100000 bytes", 0).await;
-    check(
-        Answer::Ok("<html>down for maintenance</html>".to_owned()),
-        "not understood",
-        1,
-    )
-    .await;
-    check(
-        Answer::Ok(r#"{"error":["EService:Unavailable"]}"#.to_owned()),
-        "EService:Unavailable",
-        1,
-    )
-    .await;
+    check(Answer::Ok("<html>down for maintenance</html>".to_owned()), "not understood", 1).await;
+    check(Answer::Ok(r#"{"error":["EService:Unavailable"]}"#.to_owned()), "EService:Unavailable", 1).await;
     check(kraken("NaN"), "not understood", 1).await;
     check(kraken("-1"), "not understood", 1).await;
 }
@@ -145,13 +116,7 @@ async fn retry_after_is_honoured_in_both_forms_and_capped() {
         ("/kraken", 1) => {
             // Dates have whole seconds, so that of two at least one is waited.
             let date = chrono::Utc::now() + chrono::TimeDelta::seconds(2);
-            Answer::Status(
-                429,
-                Some((
-                    "Retry-After",
-                    date.format("%a, %d %b %Y %H:%M:%S GMT").to_string(),
-                )),
-            )
+            Answer::Status(429, Some(("Retry-After", date.format("%a, %d %b %Y %H:%M:%S GMT").to_string())))
         }
         ("/kraken", count) => kraken(&format!("6000{count}")),
         (_, 0) => Answer::Status(503, Some(("Retry-After", "86400".to_owned()))),
@@ -164,23 +129,13 @@ async fn retry_after_is_honoured_in_both_forms_and_capped() {
     daemon
         .log
         .until("both are back", |stored| {
-            ["kraken", "coinbase"]
-                .iter()
-                .all(|name| stored.iter().any(|price| price.source() == *name))
+            ["kraken", "coinbase"].iter().all(|name| stored.iter().any(|price| price.source() == *name))
                 || stored.iter().any(|price| price.source() == "kraken")
         })
         .await;
     let asked = server.asked("/kraken");
-    assert!(
-        asked[1] - asked[0] >= Duration::from_secs(1),
-        "{:?}",
-        asked[1] - asked[0]
-    );
-    assert!(
-        asked[2] - asked[1] >= Duration::from_secs(1),
-        "{:?}",
-        asked[2] - asked[1]
-    );
+    assert!(asked[1] - asked[0] >= Duration::from_secs(1), "{:?}", asked[1] - asked[0]);
+    assert!(asked[2] - asked[1] >= Duration::from_secs(1), "{:?}", asked[2] - asked[1]);
     daemon.stop().await.unwrap();
 }
 
@@ -201,21 +156,13 @@ async fn a_frozen_price_is_stored_once_and_passed_over() {
     daemon.log.until("the other source takes over", falls_over).await;
     let log = Arc::clone(&daemon.log);
     let summary = daemon.stop().await.unwrap();
-    let frozen: Vec<_> = log
-        .stored()
-        .into_iter()
-        .filter(|price| price.source() == "mempool-prices")
-        .collect();
+    let frozen: Vec<_> =
+        log.stored().into_iter().filter(|price| price.source() == "mempool-prices").collect();
     assert_eq!(frozen.len(), 1, "{frozen:?}");
     assert_eq!(frozen[0].key(), format!("mempool-prices:{now_s}"));
     assert!(summary.repeated_prices >= 2, "{summary:?}");
     assert_eq!(summary.dead_letters, 0);
-    assert!(
-        summary.sources["mempool-prices"]
-            .state
-            .starts_with("frozen: 60000 EUR"),
-        "{summary:?}"
-    );
+    assert!(summary.sources["mempool-prices"].state.starts_with("frozen: 60000 EUR"), "{summary:?}");
 }
 
 #[tokio::test]
@@ -230,18 +177,13 @@ async fn an_absurd_price_is_a_dead_letter_and_passed_over() {
     daemon
         .log
         .until("the other source takes over", |stored| {
-            stored
-                .iter()
-                .any(|price| price.source() == "coinbase" && !price.is_dead())
+            stored.iter().any(|price| price.source() == "coinbase" && !price.is_dead())
         })
         .await;
     let log = Arc::clone(&daemon.log);
     daemon.stop().await.unwrap();
     let dead = log.dead();
-    assert!(
-        dead[0]["reason"].as_str().unwrap().starts_with("absurd: 1.5 EUR"),
-        "{dead:?}"
-    );
+    assert!(dead[0]["reason"].as_str().unwrap().starts_with("absurd: 1.5 EUR"), "{dead:?}");
     assert_eq!(dead[0]["source"], "kraken");
     assert!(!log.living().iter().any(|price| price.value().contains("\"1.5\"")));
 }
@@ -259,9 +201,7 @@ async fn two_sources_are_polled_side_by_side() {
     for name in ["kraken", "coinbase"] {
         daemon
             .log
-            .until(name, |stored| {
-                stored.iter().filter(|price| price.source() == name).count() >= 3
-            })
+            .until(name, |stored| stored.iter().filter(|price| price.source() == name).count() >= 3)
             .await;
     }
     let summary = daemon.stop().await.unwrap();
@@ -278,21 +218,14 @@ async fn while_the_log_is_away_no_price_is_lost_or_overtaken() {
     config.outbox.messages_max = 8;
     config.outbox.batch_messages_max = 8;
     let daemon = start(Arc::clone(&log), config);
-    daemon
-        .until("the buffer is full", |summary| summary.held_back > 0)
-        .await;
+    daemon.until("the buffer is full", |summary| summary.held_back > 0).await;
     assert_eq!(daemon.progress.messages(), 0);
     log.go_away(false);
-    log.until("the backlog is stored", |stored| stored.len() >= 40)
-        .await;
+    log.until("the backlog is stored", |stored| stored.len() >= 40).await;
     let summary = daemon.stop().await.unwrap();
     let stored = log.stored();
     for (count, price) in stored.iter().enumerate() {
-        assert!(
-            price.value().contains(&format!("60000.{count:04}")),
-            "{count}: {}",
-            price.value()
-        );
+        assert!(price.value().contains(&format!("60000.{count:04}")), "{count}: {}", price.value());
     }
     assert_eq!(summary.messages, stored.len() as u64);
     assert_eq!(summary.taken, summary.messages);

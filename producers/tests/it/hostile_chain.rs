@@ -34,16 +34,8 @@ async fn frames_that_break_the_protocol_or_its_limits_end_the_connection() {
 #[tokio::test]
 async fn close_frames_of_every_kind_end_the_connection() {
     check(vec![Step::Raw(frame(0x88, b""))], "closed by the provider").await;
-    check(
-        vec![Step::Raw(frame(0x88, b"\x03\xf4go away"))],
-        "closed by the provider go away (1012)",
-    )
-    .await;
-    check(
-        vec![Step::Raw(frame(0x88, b"\x0f\xa0"))],
-        "closed by the provider",
-    )
-    .await;
+    check(vec![Step::Raw(frame(0x88, b"\x03\xf4go away"))], "closed by the provider go away (1012)").await;
+    check(vec![Step::Raw(frame(0x88, b"\x0f\xa0"))], "closed by the provider").await;
     // Half a code, a code that may not be sent, a reason that is no UTF-8.
     for payload in [&b"\x03"[..], b"\x03\xed", b"\x03\xe8\xff"] {
         check(vec![Step::Raw(frame(0x88, payload))], "").await;
@@ -55,14 +47,8 @@ async fn a_flood_of_pings_does_not_hide_the_next_message() {
     let pings = frame(0x89, &[b'p'; 125]).repeat(50_000);
     let script = vec![Step::Raw(pings), Step::Text(utx(1))];
     let (socket, rest) = (WebSocketServer::start(2, vec![script]).await, no_rest().await);
-    let daemon = start(
-        Arc::default(),
-        config(ChainProvider::BlockchainInfo, &socket, &rest),
-    );
-    daemon
-        .log
-        .until("the transaction is stored", |stored| stored.len() == 1)
-        .await;
+    let daemon = start(Arc::default(), config(ChainProvider::BlockchainInfo, &socket, &rest));
+    daemon.log.until("the transaction is stored", |stored| stored.len() == 1).await;
     assert_eq!(daemon.stop().await.unwrap().reconnects, 0);
 }
 
@@ -77,11 +63,8 @@ async fn rest_that_grows(first_tip: u32, tip: u32) -> HttpServer {
         let Ok(top) = path.rsplit('/').next().unwrap().parse::<u32>() else {
             return Answer::Ok(if count < 2 { first_tip } else { tip }.to_string());
         };
-        let page: Vec<String> = (top.saturating_sub(14)..=top)
-            .rev()
-            .filter(|_| top <= tip)
-            .map(mempool_block)
-            .collect();
+        let page: Vec<String> =
+            (top.saturating_sub(14)..=top).rev().filter(|_| top <= tip).map(mempool_block).collect();
         Answer::Ok(format!("[{}]", page.join(",")))
     })
     .await
@@ -96,10 +79,7 @@ async fn an_absurd_height_hides_no_later_gap() {
     for absurd in [u32::MAX, 1_000_000] {
         let heights = [100, absurd, 101, 104, 99, 104];
         let script = texts(heights.map(block)).collect();
-        let (socket, rest) = (
-            WebSocketServer::start(1, vec![script]).await,
-            rest_up_to(104).await,
-        );
+        let (socket, rest) = (WebSocketServer::start(1, vec![script]).await, rest_up_to(104).await);
         let config = config(ChainProvider::MempoolSpace, &socket, &rest);
         let daemon = start(Arc::default(), config);
         daemon
@@ -119,22 +99,14 @@ async fn an_absurd_height_hides_no_later_gap() {
 
 #[tokio::test]
 async fn an_absurd_height_hides_no_gap_between_two_connections() {
-    let scripts = vec![
-        texts([100, u32::MAX].map(block)).chain([Step::Drop]).collect(),
-        vec![Step::Await(1)],
-    ];
-    let (socket, rest) = (
-        WebSocketServer::start(1, scripts).await,
-        rest_that_grows(100, 104).await,
-    );
+    let scripts = vec![texts([100, u32::MAX].map(block)).chain([Step::Drop]).collect(), vec![Step::Await(1)]];
+    let (socket, rest) = (WebSocketServer::start(1, scripts).await, rest_that_grows(100, 104).await);
     let config = config(ChainProvider::MempoolSpace, &socket, &rest);
     let daemon = start(Arc::default(), config);
     daemon
         .log
         .until("the gap is closed", |stored| {
-            stored
-                .iter()
-                .any(|stored| stored.key() == format!("{:064x}", 103))
+            stored.iter().any(|stored| stored.key() == format!("{:064x}", 103))
         })
         .await;
     daemon.stop().await.unwrap();
@@ -149,13 +121,8 @@ async fn an_interface_that_never_descends_is_given_up() {
         _ => Answer::Ok(format!("[{}]", mempool_block(1_000_000_000))),
     })
     .await;
-    let daemon = start(
-        Arc::default(),
-        config(ChainProvider::MempoolSpace, &socket, &rest),
-    );
-    daemon
-        .until("the gap is given up", |summary| summary.given_up_blocks == 50)
-        .await;
+    let daemon = start(Arc::default(), config(ChainProvider::MempoolSpace, &socket, &rest));
+    daemon.until("the gap is given up", |summary| summary.given_up_blocks == 50).await;
     daemon.stop().await.unwrap();
 }
 
@@ -178,11 +145,7 @@ async fn a_block_that_was_not_asked_for_is_not_taken() {
     let mut config = config(ChainProvider::BlockchainInfo, &socket, &rest);
     config.blockchain.backfill_attempts_max = 2;
     let daemon = start(Arc::default(), config);
-    daemon
-        .until("two coinbases and two blocks are given up", |summary| {
-            summary.given_up_blocks == 4
-        })
-        .await;
+    daemon.until("two coinbases and two blocks are given up", |summary| summary.given_up_blocks == 4).await;
     let log = Arc::clone(&daemon.log);
     daemon.stop().await.unwrap();
     assert_eq!(log.stored().len(), 2, "only what the websocket told");

@@ -3,12 +3,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
+use std::sync::Arc;
+use std::time::Duration;
 
 use btc_producers::{Feed, Progress, Run, Speed, feed};
-use std::sync::Arc;
 
 use crate::feeds::{options, replay};
 use crate::memory_log::{MemoryLog, Stored};
+use crate::support::until;
 
 fn line(key: &str, received_ms: i64) -> String {
     format!(
@@ -46,9 +48,7 @@ async fn block_folders_may_hold_other_things() {
 
 #[tokio::test]
 async fn a_recording_cut_anywhere_gives_what_is_whole_and_nothing_else() {
-    let text: Vec<String> = (0..40)
-        .map(|number| line(&format!("{number:03}"), number))
-        .collect();
+    let text: Vec<String> = (0..40).map(|number| line(&format!("{number:03}"), number)).collect();
     let frames: Vec<u8> = text
         .chunks(20)
         .flat_map(|lines| zstd::encode_all((lines.join("\n") + "\n").as_bytes(), 1).unwrap())
@@ -81,16 +81,7 @@ async fn what_unpacks_to_gigabytes_is_one_dead_letter() {
 
 #[tokio::test(start_paused = true)]
 async fn a_time_in_the_far_future_does_not_stop_a_paced_recording() {
-    let times = [
-        1_000,
-        2_000,
-        i64::MAX,
-        3_000,
-        i64::MIN,
-        4_000,
-        253_402_300_799_000,
-        5_000,
-    ];
+    let times = [1_000, 2_000, i64::MAX, 3_000, i64::MIN, 4_000, 253_402_300_799_000, 5_000];
     let text: Vec<String> = times.iter().map(|time| line("a", *time)).collect();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.ndjson");
@@ -102,14 +93,9 @@ async fn a_time_in_the_far_future_does_not_stop_a_paced_recording() {
         ..options(Feed::Recording(vec![path]))
     };
     let log = Arc::new(MemoryLog::default());
-    feed(
-        Arc::<MemoryLog>::clone(&log),
-        options,
-        Arc::new(Progress::new()),
-        std::future::pending(),
-    )
-    .await
-    .unwrap();
+    feed(Arc::<MemoryLog>::clone(&log), options, Arc::new(Progress::new()), std::future::pending())
+        .await
+        .unwrap();
     assert_eq!(log.stored().len(), times.len());
     assert!(start.elapsed().as_secs() <= 4 * 3_600, "{:?}", start.elapsed());
 }
@@ -126,16 +112,33 @@ async fn prices_with_a_byte_order_mark_lose_no_row() {
     .unwrap();
     let recording = folder.path().join("r.ndjson");
     fs::write(&recording, "").unwrap();
-    let options = btc_producers::FeedOptions {
-        prices_csv: vec![path],
-        ..options(Feed::Recording(vec![recording]))
-    };
+    let options =
+        btc_producers::FeedOptions { prices_csv: vec![path], ..options(Feed::Recording(vec![recording])) };
     let (stored, summary) = replay(options).await;
-    let keys: Vec<_> = stored
-        .iter()
-        .filter(|stored| !stored.is_dead())
-        .map(Stored::key)
-        .collect();
+    let keys: Vec<_> = stored.iter().filter(|stored| !stored.is_dead()).map(Stored::key).collect();
     assert_eq!(keys, ["csv:1727740800", "csv:1735689600"]);
     assert_eq!(summary.dead_letters, 2);
+}
+
+/// A runtime that is dropped waits for its reading threads.
+#[test]
+fn a_shutdown_ends_the_reading_of_an_endless_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("endless.ndjson");
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    let (ended, end) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let progress = Arc::new(Progress::new());
+        let seen = Arc::clone(&progress);
+        let shutdown = async move {
+            until(&seen, "something is read", |summary| summary.fraction_done > Some(0.0)).await;
+        };
+        let log = Arc::new(MemoryLog::default());
+        let run = feed(log, options(Feed::Recording(vec![path])), progress, shutdown);
+        runtime.block_on(run).unwrap();
+        drop(runtime);
+        ended.send(()).unwrap();
+    });
+    end.recv_timeout(Duration::from_secs(20)).expect("the reading thread ends");
 }

@@ -20,10 +20,8 @@ async fn compressed_answers_are_limited_by_what_they_unpack_to() {
     }
     let packed = packed.finish().unwrap();
     assert!(packed.len() < 100_000, "within the limit as long as it is packed");
-    let head = format!(
-        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
-        packed.len()
-    );
+    let head =
+        format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", packed.len());
     let bomb = [head.as_bytes(), &packed].concat();
     check(Answer::Bytes(bomb), "longer than 100000 bytes", 0).await;
 
@@ -52,14 +50,7 @@ async fn redirections_lead_to_no_file_and_not_for_ever() {
 
 #[tokio::test]
 async fn a_wait_that_makes_no_sense_is_none() {
-    for value in [
-        "-5",
-        "soon",
-        "",
-        "1e9",
-        "99999999999999999999",
-        "Mon, 99 Foo 2020 00:00:00 GMT",
-    ] {
+    for value in ["-5", "soon", "", "1e9", "99999999999999999999", "Mon, 99 Foo 2020 00:00:00 GMT"] {
         let header = Some(("Retry-After", value.to_owned()));
         check(Answer::Status(429, header), "status 429", 0).await;
     }

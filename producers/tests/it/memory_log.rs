@@ -66,17 +66,13 @@ impl MemoryLog {
 
     /// Everything but the dead letters.
     pub(crate) fn living(&self) -> Vec<Stored> {
-        self.stored()
-            .into_iter()
-            .filter(|stored| !stored.is_dead())
-            .collect()
+        self.stored().into_iter().filter(|stored| !stored.is_dead()).collect()
     }
 
     /// The dead letters' values.
     pub(crate) fn dead(&self) -> Vec<serde_json::Value> {
         let dead = self.stored().into_iter().filter(Stored::is_dead);
-        dead.map(|stored| serde_json::from_slice(&stored.message.value).unwrap())
-            .collect()
+        dead.map(|stored| serde_json::from_slice(&stored.message.value).unwrap()).collect()
     }
 
     /// Waits until what is stored meets the condition.
@@ -103,9 +99,7 @@ impl MemoryLog {
     fn summary(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for stored in self.stored() {
-            *counts
-                .entry(format!("{} {}", stored.topic, stored.source()))
-                .or_default() += 1;
+            *counts.entry(format!("{} {}", stored.topic, stored.source())).or_default() += 1;
         }
         counts
     }
@@ -126,30 +120,19 @@ impl Log for MemoryLog {
                 return Err(LogError::Unavailable("a test sent it away".to_owned()));
             }
             let bytes_max = self.message_bytes_max.load(SeqCst);
-            if let Some(giant) = messages
-                .iter()
-                .find(|message| bytes_max > 0 && message.value.len() > bytes_max)
+            if let Some(giant) =
+                messages.iter().find(|message| bytes_max > 0 && message.value.len() > bytes_max)
             {
                 let key = String::from_utf8_lossy(&giant.key).into_owned();
-                return Err(LogError::MessageTooLarge {
-                    bytes: giant.value.len(),
-                    bytes_max,
-                    key,
-                });
+                return Err(LogError::MessageTooLarge { bytes: giant.value.len(), bytes_max, key });
             }
             let positions = {
                 let mut stored = self.stored.lock().unwrap();
                 let first = stored.len() as u64;
-                stored.extend(messages.into_iter().map(|message| Stored {
-                    topic: topic.to_owned(),
-                    message,
-                }));
+                stored
+                    .extend(messages.into_iter().map(|message| Stored { topic: topic.to_owned(), message }));
                 (first..stored.len() as u64)
-                    .map(|offset| Position {
-                        topic: topic.to_owned(),
-                        partition: 0,
-                        offset,
-                    })
+                    .map(|offset| Position { topic: topic.to_owned(), partition: 0, offset })
                     .collect()
             };
             self.changed.notify_waiters();

@@ -49,17 +49,9 @@ async fn a_recording_gives_back_what_was_received() {
             record(&out_dir, config, progress, shutdown).await
         })
     };
-    until(&progress, "all is recorded", |summary| {
-        summary.messages == MESSAGES + 1
-    })
-    .await;
+    until(&progress, "all is recorded", |summary| summary.messages == MESSAGES + 1).await;
     // Before the shutdown, as a kill would leave it.
-    let path = fs::read_dir(folder.path().join("out"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap()
-        .path();
+    let path = fs::read_dir(folder.path().join("out")).unwrap().next().unwrap().unwrap().path();
     let killed = folder.path().join("killed.ndjson.zst");
     fs::copy(&path, &killed).unwrap();
     stop.send(()).unwrap();
@@ -72,10 +64,8 @@ async fn a_recording_gives_back_what_was_received() {
             (MESSAGES, 1, 0),
             "{file:?}"
         );
-        let transactions: Vec<_> = stored
-            .iter()
-            .filter(|stored| stored.topic == "p3-btc-transactions")
-            .collect();
+        let transactions: Vec<_> =
+            stored.iter().filter(|stored| stored.topic == "p3-btc-transactions").collect();
         for (number, stored) in (0..).zip(&transactions) {
             assert_eq!(stored.value(), utx(number));
             assert_eq!(stored.key(), format!("{number:064x}"));
@@ -92,24 +82,12 @@ async fn plain_files_and_bad_lines_are_taken() {
         format!(r#"{{"topic":"{topic}","key":"{key}","source":"csv","received_ms":5000,"value":"{{}}"}}"#)
     };
     let good = line("a", "p3-btc-bpi");
-    let text = format!(
-        "{good}\nnonsense\n\n{}\n{}",
-        line("b", "no-such-topic"),
-        line("c", "p3-btc-blocks")
-    );
+    let text = format!("{good}\nnonsense\n\n{}\n{}", line("b", "no-such-topic"), line("c", "p3-btc-blocks"));
     fs::write(folder.path().join("1.ndjson"), &text).unwrap();
     // The second file is cut in the middle of a frame, the third is no zstd after its first bytes.
     let compressed = zstd::encode_all(good.repeat(50).replace("}{", "}\n{").as_bytes(), 1).unwrap();
-    fs::write(
-        folder.path().join("2.ndjson.zst"),
-        &compressed[..compressed.len() - 9],
-    )
-    .unwrap();
-    fs::write(
-        folder.path().join("3.ndjson.zst"),
-        [&compressed[..5], &[0xff; 40]].concat(),
-    )
-    .unwrap();
+    fs::write(folder.path().join("2.ndjson.zst"), &compressed[..compressed.len() - 9]).unwrap();
+    fs::write(folder.path().join("3.ndjson.zst"), [&compressed[..5], &[0xff; 40]].concat()).unwrap();
     fs::write(folder.path().join("readme.txt"), "not a recording").unwrap();
 
     let (stored, summary) = replay(options(Feed::Recording(vec![folder.path().to_owned()]))).await;
@@ -121,12 +99,6 @@ async fn plain_files_and_bad_lines_are_taken() {
         .map(|letter| letter["reason"].as_str().unwrap().to_owned())
         .collect();
     assert!(reasons[0].starts_with("1.ndjson line 2: "), "{reasons:?}");
-    assert!(
-        reasons[1].starts_with("1.ndjson line 4: there is no topic"),
-        "{reasons:?}"
-    );
-    assert!(
-        reasons[2].starts_with("3.ndjson.zst line 1: the rest of the file is lost"),
-        "{reasons:?}"
-    );
+    assert!(reasons[1].starts_with("1.ndjson line 4: there is no topic"), "{reasons:?}");
+    assert!(reasons[2].starts_with("3.ndjson.zst line 1: the rest of the file is lost"), "{reasons:?}");
 }

@@ -20,11 +20,7 @@ async fn a_replay_is_48_hours_that_every_parser_understands() {
     let (stored, summary) = replay(options.clone()).await;
     assert_eq!((summary.prices, summary.dead_letters), (2_880, 0));
     assert_eq!(summary.fraction_done, Some(1.0));
-    assert!(
-        (16_500..18_100).contains(&summary.transactions),
-        "{}",
-        summary.transactions
-    );
+    assert!((16_500..18_100).contains(&summary.transactions), "{}", summary.transactions);
 
     let pools = PoolList::builtin();
     let mut blocks = HashMap::new();
@@ -86,26 +82,17 @@ async fn history_comes_at_once_and_the_present_at_its_pace() {
     let log = Arc::clone(&daemon.log);
     let recent_ms = now.timestamp_millis() - 60_000;
     log.until("the history is stored", |stored| {
-        stored
-            .iter()
-            .any(|stored| stored.message.timestamp_ms > recent_ms)
+        stored.iter().any(|stored| stored.message.timestamp_ms > recent_ms)
     })
     .await;
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 
     // Ten minutes at sixty times the pace.
     let later_ms = now.timestamp_millis() + 600_000;
-    log.until("time goes on", |stored| {
-        stored
-            .iter()
-            .any(|stored| stored.message.timestamp_ms >= later_ms)
-    })
-    .await;
+    log.until("time goes on", |stored| stored.iter().any(|stored| stored.message.timestamp_ms >= later_ms))
+        .await;
     let elapsed = start.elapsed();
-    assert!(
-        (Duration::from_secs(10)..Duration::from_secs(12)).contains(&elapsed),
-        "{elapsed:?}"
-    );
+    assert!((Duration::from_secs(10)..Duration::from_secs(12)).contains(&elapsed), "{elapsed:?}");
     assert!(progress.history_done());
     let first_ms = log.stored()[0].message.timestamp_ms;
     assert!(first_ms >= now.timestamp_millis() - 2 * 3_600_000);
@@ -117,10 +104,7 @@ async fn a_restart_begins_where_the_store_ends() {
     let now = DateTime::from_timestamp_millis(1_730_000_012_345).unwrap();
     let since = now - chrono::TimeDelta::minutes(5);
     let mut options = options(Feed::Sample);
-    options.run = Run::Up {
-        now,
-        since: Some(since),
-    };
+    options.run = Run::Up { now, since: Some(since) };
     let daemon = Daemon::start(Arc::<MemoryLog>::default(), |log, progress, shutdown| {
         feed(log, options, progress, shutdown)
     });
@@ -133,9 +117,5 @@ async fn a_restart_begins_where_the_store_ends() {
     })
     .await;
     daemon.stop().await.unwrap();
-    assert!(
-        times(&log.stored())
-            .iter()
-            .all(|time_ms| *time_ms >= since.timestamp_millis())
-    );
+    assert!(times(&log.stored()).iter().all(|time_ms| *time_ms >= since.timestamp_millis()));
 }

@@ -17,14 +17,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The defaults, with every wait shortened.
 pub(crate) fn quick() -> ProducersConfig {
-    let backoff = BackoffConfig {
-        first_ms: 10,
-        longest_ms: 100,
-    };
-    let mut config = ProducersConfig {
-        backoff,
-        ..ProducersConfig::default()
-    };
+    let backoff = BackoffConfig { first_ms: 10, longest_ms: 100 };
+    let mut config = ProducersConfig { backoff, ..ProducersConfig::default() };
     config.outbox.linger_ms = 1;
     config.outbox.retry_ms_max = 20;
     config.http.connect_ms_max = 2_000;
@@ -57,17 +51,8 @@ impl Daemon {
         let shutdown = Box::new(Box::pin(async move {
             stopped.await.ok();
         }));
-        let task = tokio::spawn(run(
-            Arc::<MemoryLog>::clone(&log),
-            Arc::clone(&progress),
-            shutdown,
-        ));
-        Self {
-            log,
-            progress,
-            stop,
-            task,
-        }
+        let task = tokio::spawn(run(Arc::<MemoryLog>::clone(&log), Arc::clone(&progress), shutdown));
+        Self { log, progress, stop, task }
     }
 
     /// Waits until its counters meet the condition.
@@ -78,10 +63,7 @@ impl Daemon {
     /// Stops it, and gives its account.
     pub(crate) async fn stop(self) -> Result<Summary, ProduceError> {
         self.stop.send(()).ok();
-        tokio::time::timeout(PATIENCE, self.task)
-            .await
-            .expect("the daemon stops")
-            .unwrap()
+        tokio::time::timeout(PATIENCE, self.task).await.expect("the daemon stops").unwrap()
     }
 }
 
@@ -98,16 +80,11 @@ pub(crate) async fn until(progress: &Progress, what: &str, condition: impl Fn(&S
 
 /// The recorded data beside the project (or at `TROMBE_DATA`); `None`, and a loud word, where they are not there.
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("TROMBE_DATA").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"),
-        PathBuf::from,
-    );
+    let folder = std::env::var_os("TROMBE_DATA")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"), PathBuf::from);
     let path = folder.join(path);
     if !path.exists() {
-        eprintln!(
-            "skipped: no recorded data at {} (set TROMBE_DATA)",
-            path.display()
-        );
+        eprintln!("skipped: no recorded data at {} (set TROMBE_DATA)", path.display());
     }
     path.exists().then_some(path)
 }

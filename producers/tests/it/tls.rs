@@ -75,10 +75,8 @@ async fn serve(mut stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream
     }
     if start.ends_with(b"p") {
         let body = r#"{"data":{"base":"BTC","currency":"EUR","amount":"60000.5"}}"#;
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}", body.len());
         stream.write_all(answer.as_bytes()).await.ok();
         stream.shutdown().await.ok();
         return;
@@ -107,28 +105,17 @@ async fn a_certificate_that_nobody_vouches_for_is_refused() {
     let mut config = bpi::config(&plain, &[PriceProvider::Kraken, PriceProvider::Coinbase]);
     config.bpi.sources[0].url = Some(format!("https://{}/price", server.address));
     let daemon = bpi::start(Arc::default(), config);
-    daemon
-        .log
-        .until("the other source takes over", |stored| !stored.is_empty())
-        .await;
-    let error = daemon.stop().await.unwrap().sources["kraken"]
-        .last_error
-        .clone()
-        .unwrap();
+    daemon.log.until("the other source takes over", |stored| !stored.is_empty()).await;
+    let error = daemon.stop().await.unwrap().sources["kraken"].last_error.clone().unwrap();
     assert!(error.contains("invalid peer certificate"), "{error}");
 
     let mut config = quick();
     config.blockchain.sources = vec![websocket(&server, &plain)];
     let daemon = blockchain::start(Arc::default(), config);
     daemon
-        .until("the websocket fails", |summary| {
-            summary.sources.values().any(|source| source.failures > 0)
-        })
+        .until("the websocket fails", |summary| summary.sources.values().any(|source| source.failures > 0))
         .await;
-    let error = daemon.stop().await.unwrap().sources["blockchain-info"]
-        .last_error
-        .clone()
-        .unwrap();
+    let error = daemon.stop().await.unwrap().sources["blockchain-info"].last_error.clone().unwrap();
     assert!(error.contains("invalid peer certificate"), "{error}");
 }
 
@@ -150,18 +137,12 @@ async fn a_configured_root_certificate_is_trusted_by_requests_and_websockets() {
     config.bpi.sources[0].url = Some(format!("https://{}/price", server.address));
     config.http.root_certificates_file = Some(server.root.clone());
     let daemon = bpi::start(Arc::default(), config.clone());
-    daemon
-        .log
-        .until("the price is stored", |stored| !stored.is_empty())
-        .await;
+    daemon.log.until("the price is stored", |stored| !stored.is_empty()).await;
     daemon.stop().await.unwrap();
 
     config.blockchain.sources = vec![websocket(&server, &plain)];
     let daemon = blockchain::start(Arc::default(), config);
-    daemon
-        .log
-        .until("the transaction is stored", |stored| !stored.is_empty())
-        .await;
+    daemon.log.until("the transaction is stored", |stored| !stored.is_empty()).await;
     daemon.stop().await.unwrap();
 }
 
@@ -174,10 +155,7 @@ async fn no_redirection_leads_out_of_tls() {
     config.bpi.sources[0].url = Some(format!("https://{}/downgrade", server.address));
     config.http.root_certificates_file = Some(server.root.clone());
     let daemon = bpi::start(Arc::default(), config);
-    daemon
-        .log
-        .until("the other source takes over", |stored| !stored.is_empty())
-        .await;
+    daemon.log.until("the other source takes over", |stored| !stored.is_empty()).await;
     let summary = daemon.stop().await.unwrap();
     let error = summary.sources["kraken"].last_error.as_deref().unwrap();
     assert!(error.contains("from https to http"), "{error}");
@@ -187,11 +165,7 @@ async fn no_redirection_leads_out_of_tls() {
 async fn a_file_without_root_certificates_is_refused_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("roots.pem");
-    for content in [
-        None,
-        Some(""),
-        Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-    ] {
+    for content in [None, Some(""), Some("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")] {
         if let Some(content) = content {
             std::fs::write(&path, content).unwrap();
         }
@@ -199,9 +173,6 @@ async fn a_file_without_root_certificates_is_refused_at_the_start() {
         config.http.root_certificates_file = Some(path.clone());
         let daemon = bpi::start(Arc::default(), config);
         let error = daemon.stop().await.unwrap_err().to_string();
-        assert!(
-            error.contains("roots.pem") && error.contains("root_certificates_file"),
-            "{error}"
-        );
+        assert!(error.contains("roots.pem") && error.contains("root_certificates_file"), "{error}");
     }
 }

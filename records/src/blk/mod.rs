@@ -102,20 +102,14 @@ impl<R: Read> BlkReader<R> {
 
     /// Reads mainnet blocks within `limits`; see [`BlkReader::new`].
     pub fn with_limits(reader: R, key: Option<XorKey>, limits: &Limits) -> Self {
-        Self {
-            window: Window::new(reader, key),
-            block_bytes_max: limits.block_bytes_max,
-        }
+        Self { window: Window::new(reader, key), block_bytes_max: limits.block_bytes_max }
     }
 
     fn read(&mut self) -> Result<Option<BlkBlock>, BlkError> {
         self.window.skip_zeros();
         let offset = self.window.offset();
         if self.window.fill(FRAME_BYTES) == 0 {
-            return self
-                .window
-                .error()
-                .map_or(Ok(None), |error| Err(BlkError::Io { offset, error }));
+            return self.window.error().map_or(Ok(None), |error| Err(BlkError::Io { offset, error }));
         }
         if !self.window.bytes().starts_with(&MAGIC) {
             let bytes = self.window.skip_to(&MAGIC);
@@ -143,9 +137,7 @@ impl<R: Read> BlkReader<R> {
     /// The length that a record states, if a block can have it.
     fn block_bytes(&self, length: u32) -> Option<usize> {
         let length = usize::try_from(length).ok()?;
-        (BLOCK_BYTES_MIN..=self.block_bytes_max)
-            .contains(&length)
-            .then_some(length)
+        (BLOCK_BYTES_MIN..=self.block_bytes_max).contains(&length).then_some(length)
     }
 
     /// Where a record starts in `bytes`. Within a block the magic may stand by chance, or because somebody paid for
@@ -170,26 +162,15 @@ impl<R: Read> BlkReader<R> {
             && let Some(found) = self.find_record(&bytes[FRAME_BYTES..filled])
         {
             self.window.take(FRAME_BYTES + found);
-            return Err(BlkError::Truncated {
-                offset,
-                length,
-                found: found as u64,
-            });
+            return Err(BlkError::Truncated { offset, length, found: found as u64 });
         }
         if filled < end {
             let found = self.window.take(end).len() - FRAME_BYTES;
-            return Err(BlkError::Truncated {
-                offset,
-                length,
-                found: found as u64,
-            });
+            return Err(BlkError::Truncated { offset, length, found: found as u64 });
         }
         self.window.take(FRAME_BYTES);
         let bytes = self.window.take(length).to_vec();
-        Ok(BlkBlock {
-            offset: offset + FRAME_BYTES as u64,
-            bytes,
-        })
+        Ok(BlkBlock { offset: offset + FRAME_BYTES as u64, bytes })
     }
 }
 

@@ -22,14 +22,8 @@ fn transcript(reader: impl Read, key: Option<XorKey>) -> String {
     for item in BlkReader::new(reader, key) {
         match item {
             Ok(block) => {
-                writeln!(
-                    text,
-                    "byte {}: {} bytes of {}",
-                    block.offset,
-                    block.bytes.len(),
-                    block.bytes[0]
-                )
-                .unwrap();
+                writeln!(text, "byte {}: {} bytes of {}", block.offset, block.bytes.len(), block.bytes[0])
+                    .unwrap();
             }
             Err(error) => writeln!(text, "{error}").unwrap(),
         }
@@ -255,10 +249,7 @@ fn a_failing_disk_ends_the_file() {
 
 #[test]
 fn memory_stays_bounded() {
-    let limits = Limits {
-        block_bytes_max: 1000,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { block_bytes_max: 1000, ..Limits::DEFAULT };
     let mut reader = BlkReader::with_limits(io::repeat(0xf9).take(20_000_000), None, &limits);
     assert!(reader.next().unwrap().is_err());
     assert!(reader.window.bytes().len() < 1_000_000);

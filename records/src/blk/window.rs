@@ -43,15 +43,7 @@ pub(super) struct Window<R> {
 
 impl<R: Read> Window<R> {
     pub(super) fn new(reader: R, key: Option<XorKey>) -> Self {
-        Self {
-            reader,
-            key,
-            buffer: Vec::new(),
-            start: 0,
-            offset: 0,
-            ended: false,
-            error: None,
-        }
+        Self { reader, key, buffer: Vec::new(), start: 0, offset: 0, ended: false, error: None }
     }
 
     pub(super) fn offset(&self) -> u64 {
@@ -114,11 +106,7 @@ impl<R: Read> Window<R> {
         self.buffer.drain(..self.start);
         self.start = 0;
         let held = self.buffer.len();
-        let read = self
-            .reader
-            .by_ref()
-            .take(READ_BYTES)
-            .read_to_end(&mut self.buffer);
+        let read = self.reader.by_ref().take(READ_BYTES).read_to_end(&mut self.buffer);
         if let Some(key) = self.key {
             key.apply(self.offset + held as u64, &mut self.buffer[held..]);
         }

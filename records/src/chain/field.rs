@@ -14,14 +14,10 @@ pub(crate) fn hash<H: FromStr<Err = HashError>>(
     path: &str,
 ) -> Result<H, ParseError> {
     let text = field.ok_or_else(|| ParseError::path(path, Why::Missing))?;
-    text.0
-        .parse()
-        .map_err(|error: HashError| ParseError::path(path, error))
+    text.0.parse().map_err(|error: HashError| ParseError::path(path, error))
 }
 
 /// The time in a field.
 pub(crate) fn time(field: Option<Seconds>, path: &str) -> Result<DateTime<Utc>, ParseError> {
-    field
-        .map(|time| time.0)
-        .ok_or_else(|| ParseError::path(path, Why::Missing))
+    field.map(|time| time.0).ok_or_else(|| ParseError::path(path, Why::Missing))
 }

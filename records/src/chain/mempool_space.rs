@@ -156,21 +156,12 @@ fn record(block: Block<'_>, path: &str, pools: &PoolList) -> Result<BlockRecord,
 /// The pool list's attribution, so that a block has the same miner whichever feed it came by; the provider's own if
 /// the list knows none.
 fn miner(extras: &Extras<'_>, path: &str, pools: &PoolList) -> Result<Miner, ParseError> {
-    let script = extras
-        .coinbase_raw
-        .as_ref()
-        .map(|raw| hex::decode(&raw.0).ok_or(Why::Hex))
-        .transpose();
+    let script = extras.coinbase_raw.as_ref().map(|raw| hex::decode(&raw.0).ok_or(Why::Hex)).transpose();
     let script = script.map_err(|why| ParseError::path(format!("{path}.extras.coinbaseRaw"), why))?;
     let script = script.unwrap_or_default();
-    let several = extras
-        .coinbase_addresses
-        .iter()
-        .flat_map(|addresses| &addresses.0);
-    let addresses: Vec<&str> = several
-        .chain(&extras.coinbase_address)
-        .map(|address| address.0.as_ref())
-        .collect();
+    let several = extras.coinbase_addresses.iter().flat_map(|addresses| &addresses.0);
+    let addresses: Vec<&str> =
+        several.chain(&extras.coinbase_address).map(|address| address.0.as_ref()).collect();
     let listed = pools.attribute(&script, &addresses);
     let provided = extras.pool.as_ref().and_then(|pool| pool.name.0.as_deref());
     Ok(match provided {

@@ -63,10 +63,7 @@ pub fn parse_chain_with(
 ) -> Result<ChainMessage, ParseError> {
     let Some((_, parser)) = PARSERS.iter().find(|(name, _)| *name == source) else {
         let known = PARSERS.map(|(name, _)| name).join(", ");
-        return Err(ParseError::message(Why::UnknownSource(
-            json::shorten(source),
-            known,
-        )));
+        return Err(ParseError::message(Why::UnknownSource(json::shorten(source), known)));
     };
     let text = json::text(value, limits.chain_bytes_max, limits.json_depth_max)?;
     parser(text, Context { received_ms, pools })

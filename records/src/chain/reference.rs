@@ -49,21 +49,13 @@ pub fn parse_block_references(value: &[u8]) -> Result<Vec<BlockReference>, Parse
             None => vec![json::object(text)?],
         }
     };
-    references
-        .into_iter()
-        .enumerate()
-        .map(|(index, reference)| block_reference(index, &reference))
-        .collect()
+    references.into_iter().enumerate().map(|(index, reference)| block_reference(index, &reference)).collect()
 }
 
 fn block_reference(index: usize, reference: &Reference<'_>) -> Result<BlockReference, ParseError> {
     let hash = reference.hash.0.parse();
     let hash = hash.map_err(|error| ParseError::path(format!("[{index}].hash"), Why::Hash(error)))?;
-    Ok(BlockReference {
-        hash,
-        height: reference.height,
-        time: reference.time.map(|time| time.0),
-    })
+    Ok(BlockReference { hash, height: reference.height, time: reference.time.map(|time| time.0) })
 }
 
 #[cfg(test)]
@@ -73,17 +65,10 @@ mod tests {
     #[test]
     fn all_shapes() {
         let block = format!(r#"{{"hash":"{:064}","height":7,"time":1732816289}}"#, 1);
-        let id = format!(
-            r#"{{"id":"{:064}","height":7,"timestamp":1732816289,"extras":{{}}}}"#,
-            1
-        );
+        let id = format!(r#"{{"id":"{:064}","height":7,"timestamp":1732816289,"extras":{{}}}}"#, 1);
         let one = parse_block_references(block.as_bytes()).unwrap();
         assert_eq!(one[0].height, 7);
-        for same in [
-            format!("[{block}]"),
-            format!(r#"{{"blocks":[{block}]}}"#),
-            format!(" [{id}]"),
-        ] {
+        for same in [format!("[{block}]"), format!(r#"{{"blocks":[{block}]}}"#), format!(" [{id}]")] {
             assert_eq!(parse_block_references(same.as_bytes()).unwrap(), one, "{same}");
         }
         assert!(parse_block_references(b"[]").unwrap().is_empty());

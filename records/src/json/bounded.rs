@@ -45,10 +45,7 @@ mod tests {
         let read = serde_json::from_str::<Bounded<u8, 3>>;
         assert_eq!(read("[1,2,3]").unwrap().0, [1, 2, 3]);
         assert!(read("[]").unwrap().0.is_empty());
-        assert_eq!(
-            read("[1,2,3,4]").unwrap_err().to_string(),
-            "more than 3 elements at line 1 column 9"
-        );
+        assert_eq!(read("[1,2,3,4]").unwrap_err().to_string(), "more than 3 elements at line 1 column 9");
         assert!(read("{}").is_err());
     }
 }

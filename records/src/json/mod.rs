@@ -26,10 +26,7 @@ const REASON_BYTES_MAX: usize = 400;
 /// The message as text, if it keeps the limits.
 pub(crate) fn text(value: &[u8], bytes_max: usize, depth_max: usize) -> Result<&str, ParseError> {
     if value.len() > bytes_max {
-        return Err(ParseError::message(Why::TooLong {
-            bytes: value.len(),
-            bytes_max,
-        }));
+        return Err(ParseError::message(Why::TooLong { bytes: value.len(), bytes_max }));
     }
     let text =
         std::str::from_utf8(value).map_err(|error| ParseError::byte(error.valid_up_to(), Why::NotUtf8))?;
@@ -106,17 +103,12 @@ pub(crate) fn time(text: &str) -> Option<DateTime<Utc>> {
         return unix_time(seconds).filter(|_| is_fraction);
     }
     let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc();
-    (TIME_S_MIN..=TIME_S_MAX)
-        .contains(&time.timestamp())
-        .then_some(time)
+    (TIME_S_MIN..=TIME_S_MAX).contains(&time.timestamp()).then_some(time)
 }
 
 /// A time in Unix seconds, if it lies in Bitcoin's life.
 pub(crate) fn unix_time(seconds: i64) -> Option<DateTime<Utc>> {
-    (TIME_S_MIN..=TIME_S_MAX)
-        .contains(&seconds)
-        .then(|| DateTime::from_timestamp(seconds, 0))
-        .flatten()
+    (TIME_S_MIN..=TIME_S_MAX).contains(&seconds).then(|| DateTime::from_timestamp(seconds, 0)).flatten()
 }
 
 /// The receive time that stands in for a provider's.
@@ -143,10 +135,7 @@ fn locate<'a, T: Deserialize<'a>>(text: &'a str, error: &serde_json::Error) -> P
             };
         }
     }
-    ParseError::byte(
-        offset(text, error.line(), error.column()),
-        Why::Json(reason(error)),
-    )
+    ParseError::byte(offset(text, error.line(), error.column()), Why::Json(reason(error)))
 }
 
 /// The library's text without its "at line .. column ..", and of a long one the beginning and the end.
@@ -158,19 +147,12 @@ fn reason(error: &serde_json::Error) -> String {
         return text.to_owned();
     }
     let half = REASON_BYTES_MAX / 2;
-    let (start, end) = (
-        text.floor_char_boundary(half),
-        text.ceil_char_boundary(text.len() - half),
-    );
+    let (start, end) = (text.floor_char_boundary(half), text.ceil_char_boundary(text.len() - half));
     format!("{} ... {}", &text[..start], &text[end..])
 }
 
 /// The byte offset of a line and a column, both counted from one.
 fn offset(text: &str, line: usize, column: usize) -> usize {
-    let before: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let before: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     (before + column.saturating_sub(1)).min(text.len())
 }

@@ -232,13 +232,10 @@ impl<'de> Deserialize<'de> for Seconds {
             }
             fn visit_u64<E: Error>(self, seconds: u64) -> Result<Seconds, E> {
                 let time = i64::try_from(seconds).ok().and_then(unix_time);
-                time.map(Seconds)
-                    .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(seconds), &self))
+                time.map(Seconds).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(seconds), &self))
             }
             fn visit_str<E: Error>(self, text: &str) -> Result<Seconds, E> {
-                time(text)
-                    .map(Seconds)
-                    .ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+                time(text).map(Seconds).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
             }
         }
         deserializer.deserialize_any(SecondsVisitor)

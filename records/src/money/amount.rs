@@ -53,10 +53,7 @@ impl EurAmount {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a chart has fewer pixels than a float has digits"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a chart has fewer pixels than a float has digits")]
 pub(super) fn chart_f64(units: i128, per_eur: f64) -> f64 {
     units as f64 / per_eur
 }
@@ -102,11 +99,7 @@ mod tests {
 
     #[test]
     fn survives_serde() {
-        for amount in [
-            EurAmount(i128::MAX),
-            EurAmount(-1),
-            EurAmount::of(Satoshi::MAX_MONEY, Eur::MAX),
-        ] {
+        for amount in [EurAmount(i128::MAX), EurAmount(-1), EurAmount::of(Satoshi::MAX_MONEY, Eur::MAX)] {
             let json = serde_json::to_string(&amount).unwrap();
             assert_eq!(serde_json::from_str::<EurAmount>(&json).unwrap(), amount);
         }

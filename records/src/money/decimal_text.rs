@@ -61,10 +61,7 @@ struct Digits {
 
 impl Default for Digits {
     fn default() -> Self {
-        Self {
-            values: [0; TEXT_BYTES_MAX],
-            count: 0,
-        }
+        Self { values: [0; TEXT_BYTES_MAX], count: 0 }
     }
 }
 
@@ -115,11 +112,7 @@ impl Digits {
         if rounds_up(rest, units % 2 == 1) {
             units += 1;
         }
-        if units < UNITS_END {
-            Ok(units)
-        } else {
-            Err(MoneyError::AboveMaxEur)
-        }
+        if units < UNITS_END { Ok(units) } else { Err(MoneyError::AboveMaxEur) }
     }
 }
 

@@ -110,22 +110,13 @@ mod tests {
 
     #[test]
     fn text_is_normalised() {
-        for (text, expected) in [
-            ("0.00", "0"),
-            ("8882.60000", "8882.6"),
-            ("1,000,000", "1000000"),
-            ("1e3", "1000"),
-        ] {
+        for (text, expected) in
+            [("0.00", "0"), ("8882.60000", "8882.6"), ("1,000,000", "1000000"), ("1e3", "1000")]
+        {
             assert_eq!(Eur::parse(text).unwrap().to_string(), expected);
         }
-        assert_eq!(
-            serde_json::to_string(&Eur::parse("8164.50").unwrap()).unwrap(),
-            "\"8164.5\""
-        );
-        assert_eq!(
-            serde_json::from_str::<Eur>("\"8164.5\"").unwrap(),
-            Eur::parse("8164.50").unwrap()
-        );
+        assert_eq!(serde_json::to_string(&Eur::parse("8164.50").unwrap()).unwrap(), "\"8164.5\"");
+        assert_eq!(serde_json::from_str::<Eur>("\"8164.5\"").unwrap(), Eur::parse("8164.50").unwrap());
         assert!(serde_json::from_str::<Eur>("\"-1\"").is_err());
     }
 

@@ -26,11 +26,7 @@ impl Satoshi {
 
     /// An amount on the chain.
     pub const fn new(satoshi: u64) -> Result<Self, MoneyError> {
-        if satoshi <= Self::MAX_MONEY.0 {
-            Ok(Self(satoshi))
-        } else {
-            Err(MoneyError::AboveMaxMoney)
-        }
+        if satoshi <= Self::MAX_MONEY.0 { Ok(Self(satoshi)) } else { Err(MoneyError::AboveMaxMoney) }
     }
 
     /// A sum of amounts, which may exceed [`Satoshi::MAX_MONEY`].
@@ -71,10 +67,7 @@ impl Satoshi {
 
     /// Bitcoin as a float, for the field that a chart draws and for nothing else. Exact to the satoshi up to
     /// 90 million bitcoin.
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "a chart has fewer pixels than a float has digits"
-    )]
+    #[expect(clippy::cast_precision_loss, reason = "a chart has fewer pixels than a float has digits")]
     pub fn to_btc_chart_f64(self) -> f64 {
         self.0 as f64 / 1e8
     }
@@ -88,11 +81,7 @@ impl Satoshi {
     /// ```
     pub const fn subsidy(height: u32) -> Self {
         let halvings = height / 210_000;
-        if halvings < 64 {
-            Self((50 * Self::ONE_BTC.0) >> halvings)
-        } else {
-            Self::ZERO
-        }
+        if halvings < 64 { Self((50 * Self::ONE_BTC.0) >> halvings) } else { Self::ZERO }
     }
 }
 
@@ -111,19 +100,10 @@ mod tests {
     #[test]
     fn limits_of_an_amount() {
         assert_eq!(Satoshi::new(2_100_000_000_000_000), Ok(Satoshi::MAX_MONEY));
-        assert_eq!(
-            Satoshi::new(2_100_000_000_000_001),
-            Err(MoneyError::AboveMaxMoney)
-        );
-        assert_eq!(
-            Satoshi::from_sum(u64::MAX).checked_add(Satoshi::from_sum(1)),
-            None
-        );
+        assert_eq!(Satoshi::new(2_100_000_000_000_001), Err(MoneyError::AboveMaxMoney));
+        assert_eq!(Satoshi::from_sum(u64::MAX).checked_add(Satoshi::from_sum(1)), None);
         assert_eq!(Satoshi::ZERO.checked_sub(Satoshi::from_sum(1)), None);
-        assert_eq!(
-            Satoshi::checked_sum([Satoshi::from_sum(u64::MAX), Satoshi::ONE_BTC]),
-            None
-        );
+        assert_eq!(Satoshi::checked_sum([Satoshi::from_sum(u64::MAX), Satoshi::ONE_BTC]), None);
     }
 
     #[test]
@@ -158,9 +138,7 @@ mod tests {
 
     #[test]
     fn all_subsidies_stay_below_max_money() {
-        let all: u64 = (0..64)
-            .map(|era| Satoshi::subsidy(era * 210_000).to_sat() * 210_000)
-            .sum();
+        let all: u64 = (0..64).map(|era| Satoshi::subsidy(era * 210_000).to_sat() * 210_000).sum();
         assert_eq!(all, 2_099_999_997_690_000);
     }
 

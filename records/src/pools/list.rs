@@ -173,20 +173,13 @@ impl PoolList {
 
 impl Inner {
     fn add(&mut self, pool: usize, facts: Facts, limits: &Limits) -> Result<(), PoolListError> {
-        let Facts {
-            name,
-            aliases,
-            tags,
-            addresses,
-        } = facts;
+        let Facts { name, aliases, tags, addresses } = facts;
         if name.trim().is_empty() {
             return Err(PoolListError::Nameless { index: pool });
         }
-        for (what, count) in [
-            ("aliases", aliases.len()),
-            ("tags", tags.len()),
-            ("addresses", addresses.len()),
-        ] {
+        for (what, count) in
+            [("aliases", aliases.len()), ("tags", tags.len()), ("addresses", addresses.len())]
+        {
             check_count(&format!("{what} of {name}"), count, limits.pool_facts_max)?;
         }
         for text in tags {
@@ -200,11 +193,7 @@ impl Inner {
                 });
             }
             let lower_case = Finder::new(&text.to_ascii_lowercase()).into_owned();
-            self.tags.push(Tag {
-                pool,
-                text,
-                lower_case,
-            });
+            self.tags.push(Tag { pool, text, lower_case });
         }
         // The first pool of a list keeps what a later one claims too.
         for address in addresses {
@@ -225,9 +214,5 @@ fn check_count(what: &str, count: usize, count_max: usize) -> Result<(), PoolLis
     if count <= count_max {
         return Ok(());
     }
-    Err(PoolListError::TooMany {
-        what: what.to_owned(),
-        count,
-        count_max,
-    })
+    Err(PoolListError::TooMany { what: what.to_owned(), count, count_max })
 }

@@ -18,18 +18,12 @@ struct Entry {
 /// The pools of such a file, in its order.
 pub(super) fn facts(text: &str) -> Result<Vec<Facts>, ParseError> {
     let entries: Vec<Entry> = json::parse(text)?;
-    let facts = entries.into_iter().map(
-        |Entry {
-             name,
-             addresses,
-             tags,
-         }| Facts {
-            name,
-            addresses,
-            tags: tags.iter().map(|tag| literal(tag)).collect(),
-            aliases: Vec::new(),
-        },
-    );
+    let facts = entries.into_iter().map(|Entry { name, addresses, tags }| Facts {
+        name,
+        addresses,
+        tags: tags.iter().map(|tag| literal(tag)).collect(),
+        aliases: Vec::new(),
+    });
     Ok(facts.collect())
 }
 

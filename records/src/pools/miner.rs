@@ -38,12 +38,7 @@ impl Miner {
 
     /// A miner of this name.
     pub fn named(name: &str, matched_by: MatchedBy) -> Self {
-        Self {
-            name: name.to_owned(),
-            slug: slug(name),
-            tag: None,
-            matched_by,
-        }
+        Self { name: name.to_owned(), slug: slug(name), tag: None, matched_by }
     }
 
     /// A miner whom nothing names.
@@ -60,11 +55,7 @@ impl Miner {
     pub(crate) fn tagged(mut self, coinbase_script: &[u8]) -> Self {
         let coinbase_script = within_consensus(coinbase_script);
         let printable = |&byte: &u8| {
-            if matches!(byte, b' '..=b'~') {
-                char::from(byte)
-            } else {
-                '.'
-            }
+            if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' }
         };
         self.tag = (!coinbase_script.is_empty()).then(|| coinbase_script.iter().map(printable).collect());
         self
@@ -80,11 +71,7 @@ pub(super) fn within_consensus(coinbase_script: &[u8]) -> &[u8] {
 pub(super) fn slug(name: &str) -> String {
     let kept = name.chars().filter(char::is_ascii_alphanumeric);
     let slug: String = kept.map(|letter| letter.to_ascii_lowercase()).collect();
-    if slug.is_empty() {
-        Miner::UNKNOWN.to_owned()
-    } else {
-        slug
-    }
+    if slug.is_empty() { Miner::UNKNOWN.to_owned() } else { slug }
 }
 
 #[cfg(test)]
@@ -106,10 +93,7 @@ mod tests {
 
     #[test]
     fn tags_are_printable() {
-        assert_eq!(
-            Miner::unknown().tagged(b"\x03\xeb~/F2Pool/ \x7f").tag.unwrap(),
-            "..~/F2Pool/ ."
-        );
+        assert_eq!(Miner::unknown().tagged(b"\x03\xeb~/F2Pool/ \x7f").tag.unwrap(), "..~/F2Pool/ .");
         assert_eq!(Miner::unknown().tagged(b"").tag, None);
         assert_eq!(Miner::unknown().tagged(&[b'x'; 101]).tag.unwrap().len(), 100);
     }

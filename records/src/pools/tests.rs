@@ -21,11 +21,7 @@ fn list() -> PoolList {
 fn pool_by_pool_then_address_then_tag() {
     let check = |script: &str, addresses: &[&str], name: &str, matched_by: MatchedBy| {
         let miner = list().attribute(script.as_bytes(), addresses);
-        assert_eq!(
-            (miner.name.as_str(), miner.matched_by),
-            (name, matched_by),
-            "{script} {addresses:?}"
-        );
+        assert_eq!((miner.name.as_str(), miner.matched_by), (name, matched_by), "{script} {addresses:?}");
     };
     let address = |address: &str| MatchedBy::Address(address.to_owned());
     let tag = |tag: &str| MatchedBy::Tag(tag.to_owned());
@@ -82,20 +78,12 @@ fn the_built_in_list() {
 
 #[test]
 fn refused_lists() {
-    let limits = Limits {
-        pools_max: 2,
-        pool_facts_max: 2,
-        pool_list_bytes_max: 200,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { pools_max: 2, pool_facts_max: 2, pool_list_bytes_max: 200, ..Limits::DEFAULT };
     let check = |json: &str, expected: &Expect| {
         let error = PoolList::from_mempool_v2_with(json.as_bytes(), &limits).unwrap_err();
         expected.assert_eq(&error.to_string());
     };
-    check(
-        "",
-        &expect!["pool list: byte 0: EOF while parsing a value: see the provider's documentation"],
-    );
+    check("", &expect!["pool list: byte 0: EOF while parsing a value: see the provider's documentation"]);
     check(
         "{}",
         &expect![
@@ -106,10 +94,7 @@ fn refused_lists() {
         r#"[{"id":1}]"#,
         &expect!["pool list: [0]: missing field `name`: see the provider's documentation"],
     );
-    check(
-        r#"[{"name":" "}]"#,
-        &expect!["pool list: pool 0 has no name: give it one"],
-    );
+    check(r#"[{"name":" "}]"#, &expect!["pool list: pool 0 has no name: give it one"]);
     check(
         r#"[{"name":"A","tags":"x"}]"#,
         &expect![[

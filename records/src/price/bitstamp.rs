@@ -23,8 +23,5 @@ pub(super) fn ticker(text: &str) -> Result<Observation, ParseError> {
     if let Some(error) = ticker.error {
         return Err(field::provider_error("error", error.get()));
     }
-    Ok(Observation {
-        eur: field::eur(ticker.last, "last")?,
-        at: field::time(ticker.timestamp, "timestamp")?,
-    })
+    Ok(Observation { eur: field::eur(ticker.last, "last")?, at: field::time(ticker.timestamp, "timestamp")? })
 }

@@ -23,8 +23,5 @@ struct Currency<'a> {
 pub(super) fn ticker(text: &str) -> Result<Observation, ParseError> {
     let ticker: Ticker<'_> = json::object(text)?;
     let currency = ticker.eur.ok_or_else(|| ParseError::path("EUR", Why::Missing))?;
-    Ok(Observation {
-        eur: field::eur(currency.last, "EUR.last")?,
-        at: None,
-    })
+    Ok(Observation { eur: field::eur(currency.last, "EUR.last")?, at: None })
 }

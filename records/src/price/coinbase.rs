@@ -45,19 +45,11 @@ pub(super) fn answer(text: &str) -> Result<Observation, ParseError> {
     if let Some(spot) = answer.data {
         field::expect(spot.base.as_ref(), "data.base", &["BTC"])?;
         field::expect(spot.currency.as_ref(), "data.currency", &["EUR"])?;
-        return Ok(Observation {
-            eur: field::eur(spot.amount, "data.amount")?,
-            at: None,
-        });
+        return Ok(Observation { eur: field::eur(spot.amount, "data.amount")?, at: None });
     }
-    let fault = answer
-        .errors
-        .and_then(|faults| faults.into_iter().find_map(|fault| fault.message));
+    let fault = answer.errors.and_then(|faults| faults.into_iter().find_map(|fault| fault.message));
     if let Some(message) = fault.or(answer.message) {
         return Err(field::provider_error("errors", &message.0));
     }
-    Ok(Observation {
-        eur: field::eur(answer.price, "price")?,
-        at: field::time(answer.time, "time")?,
-    })
+    Ok(Observation { eur: field::eur(answer.price, "price")?, at: field::time(answer.time, "time")? })
 }

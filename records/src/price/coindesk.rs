@@ -39,10 +39,7 @@ struct BpiRate<'a> {
 /// `api.coindesk.com/v1/bpi/currentprice.json` and `currentprice/EUR.json`.
 pub(super) fn bpi(text: &str) -> Result<Observation, ParseError> {
     let answer: Bpi<'_> = json::object(text)?;
-    let rate = answer
-        .bpi
-        .and_then(|bpi| bpi.eur)
-        .ok_or_else(|| ParseError::path("bpi.EUR", Why::Missing))?;
+    let rate = answer.bpi.and_then(|bpi| bpi.eur).ok_or_else(|| ParseError::path("bpi.EUR", Why::Missing))?;
     let eur = match rate.rate {
         Some(_) => field::eur(rate.rate, "bpi.EUR.rate")?,
         None => field::eur(rate.rate_float, "bpi.EUR.rate_float")?,

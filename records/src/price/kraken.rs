@@ -20,13 +20,7 @@ struct Answer<'a> {
 #[derive(Deserialize)]
 struct Pairs<'a> {
     /// Asked for XBTEUR, Kraken answers with its own name of the pair.
-    #[serde(
-        borrow,
-        rename = "XXBTZEUR",
-        alias = "XBTEUR",
-        alias = "XBT/EUR",
-        alias = "BTC/EUR"
-    )]
+    #[serde(borrow, rename = "XXBTZEUR", alias = "XBTEUR", alias = "XBT/EUR", alias = "BTC/EUR")]
     xbt_eur: Option<Ticker<'a>>,
 }
 
@@ -40,10 +34,7 @@ struct Ticker<'a> {
 impl Ticker<'_> {
     fn observation(self, path: &str) -> Result<Observation, ParseError> {
         let last = self.c.and_then(|last| last.into_iter().next().flatten());
-        Ok(Observation {
-            eur: field::eur(last, path)?,
-            at: None,
-        })
+        Ok(Observation { eur: field::eur(last, path)?, at: None })
     }
 }
 
@@ -59,9 +50,7 @@ pub(super) fn ticker(text: &str) -> Result<Observation, ParseError> {
     }
     let path = "result.XXBTZEUR";
     let ticker = answer.result.and_then(|result| result.xbt_eur);
-    ticker
-        .ok_or_else(|| ParseError::path(path, Why::Missing))?
-        .observation("result.XXBTZEUR.c[0]")
+    ticker.ok_or_else(|| ParseError::path(path, Why::Missing))?.observation("result.XXBTZEUR.c[0]")
 }
 
 #[derive(Deserialize)]

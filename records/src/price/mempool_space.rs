@@ -18,8 +18,5 @@ struct Prices<'a> {
 /// `mempool.space/api/v1/prices`. A price that it does not know is -1, hence refused.
 pub(super) fn prices(text: &str) -> Result<Observation, ParseError> {
     let prices: Prices<'_> = json::object(text)?;
-    Ok(Observation {
-        eur: field::eur(prices.eur, "EUR")?,
-        at: field::time(prices.time, "time")?,
-    })
+    Ok(Observation { eur: field::eur(prices.eur, "EUR")?, at: field::time(prices.time, "time")? })
 }

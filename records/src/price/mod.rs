@@ -58,10 +58,7 @@ pub fn parse_price_with(
 ) -> Result<PriceRecord, ParseError> {
     let Some((_, parser)) = PARSERS.iter().find(|(name, _)| *name == source) else {
         let known = PARSERS.map(|(name, _)| name).join(", ");
-        return Err(ParseError::message(Why::UnknownSource(
-            json::shorten(source),
-            known,
-        )));
+        return Err(ParseError::message(Why::UnknownSource(json::shorten(source), known)));
     };
     let text = json::text(value, limits.price_bytes_max, limits.json_depth_max)?;
     let Observation { eur, at } = parser(text)?;
@@ -69,9 +66,5 @@ pub fn parse_price_with(
         Some(at) => at,
         None => json::received(received_ms)?,
     };
-    Ok(PriceRecord {
-        observed_at,
-        eur,
-        source: source.to_owned(),
-    })
+    Ok(PriceRecord { observed_at, eur, source: source.to_owned() })
 }

@@ -19,8 +19,5 @@ struct Row<'a> {
 pub(super) fn row(text: &str) -> Result<Observation, ParseError> {
     let row: Row<'_> = json::object(text)?;
     let at = field::time(row.time, "time")?.ok_or_else(|| ParseError::path("time", Why::Missing))?;
-    Ok(Observation {
-        eur: field::eur(row.eur, "eur")?,
-        at: Some(at),
-    })
+    Ok(Observation { eur: field::eur(row.eur, "eur")?, at: Some(at) })
 }

@@ -26,41 +26,21 @@ fn coindesk_bpi() {
         r#""rate":"8,164.5384","rate_float":8164.5"#,
         &expect!["8164.5384 EUR at 2017-11-28T04:05:00Z"],
     );
-    check(
-        iso,
-        r#""rate_float":12556.193"#,
-        &expect!["12556.193 EUR at 2017-11-28T04:05:00Z"],
-    );
-    check(
-        "null",
-        r#""rate":"46,111.6214""#,
-        &expect!["46111.6214 EUR at 2023-11-14T22:13:20.123Z"],
-    );
-    check(
-        "{}",
-        r#""rate":"46,111.6214""#,
-        &expect!["46111.6214 EUR at 2023-11-14T22:13:20.123Z"],
-    );
+    check(iso, r#""rate_float":12556.193"#, &expect!["12556.193 EUR at 2017-11-28T04:05:00Z"]);
+    check("null", r#""rate":"46,111.6214""#, &expect!["46111.6214 EUR at 2023-11-14T22:13:20.123Z"]);
+    check("{}", r#""rate":"46,111.6214""#, &expect!["46111.6214 EUR at 2023-11-14T22:13:20.123Z"]);
     check(
         iso,
         r#""rate":"8.164,53""#,
         &expect!["bpi.EUR.rate: not a decimal number: write digits with an optional point, such as 42000.50"],
     );
-    check(
-        iso,
-        r#""rate":"0.00""#,
-        &expect!["bpi.EUR.rate: zero: a price is more than nothing"],
-    );
+    check(iso, r#""rate":"0.00""#, &expect!["bpi.EUR.rate: zero: a price is more than nothing"]);
     check(
         iso,
         r#""rate":["8"]"#,
         &expect!["bpi.EUR.rate: not a decimal number: write digits with an optional point, such as 42000.50"],
     );
-    check(
-        iso,
-        "",
-        &expect!["bpi.EUR.rate_float: missing: see the provider's documentation"],
-    );
+    check(iso, "", &expect!["bpi.EUR.rate_float: missing: see the provider's documentation"]);
     check(
         r#"{"updatedISO":"yesterday"}"#,
         r#""rate":"8""#,
@@ -134,14 +114,8 @@ fn coinbase() {
         r#"{"data":{"base":"BTC","currency":"EUR","amount":"8882.40801808"}}"#,
         &expect!["8882.40801808 EUR at 2023-11-14T22:13:20.123Z"],
     );
-    check(
-        r#"{"data":{"amount":"97000.10"}}"#,
-        &expect!["97000.1 EUR at 2023-11-14T22:13:20.123Z"],
-    );
-    check(
-        r#"{"data":{"amount":"\u0039.5","base":"BTC"}}"#,
-        &expect!["9.5 EUR at 2023-11-14T22:13:20.123Z"],
-    );
+    check(r#"{"data":{"amount":"97000.10"}}"#, &expect!["97000.1 EUR at 2023-11-14T22:13:20.123Z"]);
+    check(r#"{"data":{"amount":"\u0039.5","base":"BTC"}}"#, &expect!["9.5 EUR at 2023-11-14T22:13:20.123Z"]);
     check(
         r#"{"data":{"base":"BTC","currency":"USD","amount":"1"}}"#,
         &expect!["data.currency: not the price of a bitcoin in EUR: ask for BTC-EUR"],
@@ -162,10 +136,7 @@ fn coinbase() {
         r#"{"errors":[{"id":"rate_limit_exceeded","message":"Too many requests"}]}"#,
         &expect![[r#"errors: the provider answers "Too many requests": see its documentation"#]],
     );
-    check(
-        r#"{"price":"-246.28"}"#,
-        &expect!["price: negative: an amount is zero or more"],
-    );
+    check(r#"{"price":"-246.28"}"#, &expect!["price: negative: an amount is zero or more"]);
     check("{}", &expect!["price: missing: see the provider's documentation"]);
 }
 
@@ -214,10 +185,7 @@ fn kraken() {
             "message: invalid length 2, expected tuple struct Event with 4 elements: see the provider's documentation"
         ],
     );
-    check(
-        r#"{"event":"heartbeat"}"#,
-        &expect!["result.XXBTZEUR: missing: see the provider's documentation"],
-    );
+    check(r#"{"event":"heartbeat"}"#, &expect!["result.XXBTZEUR: missing: see the provider's documentation"]);
 }
 
 #[test]
@@ -231,10 +199,7 @@ fn bitstamp() {
         r#"{"timestamp":"1700000001","open":"34900","last":"34886","side":"0","open_24":"1","percent_change_24":"1"}"#,
         &expect!["34886 EUR at 2023-11-14T22:13:21Z"],
     );
-    check(
-        r#"{"last":134.89,"timestamp":1381787133}"#,
-        &expect!["134.89 EUR at 2013-10-14T21:45:33Z"],
-    );
+    check(r#"{"last":134.89,"timestamp":1381787133}"#, &expect!["134.89 EUR at 2013-10-14T21:45:33Z"]);
     check(
         r#"{"error":"Missing key"}"#,
         &expect![[r#"error: the provider answers "\"Missing key\"": see its documentation"#]],
@@ -256,70 +221,40 @@ fn blockchain_info_and_mempool_space() {
         r#"{"USD":{"last":33438.82},"EUR":{"15m":1,"last":28193.8,"symbol":"EUR"}}"#,
         &expect!["28193.8 EUR at 2023-11-14T22:13:20.123Z"],
     );
-    ticker(
-        r#"{"USD":{"last":33438.82}}"#,
-        &expect!["EUR: missing: see the provider's documentation"],
-    );
-    ticker(
-        r#"{"EUR":{}}"#,
-        &expect!["EUR.last: missing: see the provider's documentation"],
-    );
+    ticker(r#"{"USD":{"last":33438.82}}"#, &expect!["EUR: missing: see the provider's documentation"]);
+    ticker(r#"{"EUR":{}}"#, &expect!["EUR.last: missing: see the provider's documentation"]);
     let prices = |value: &str, expected: &Expect| check("mempool-prices", value, expected);
-    prices(
-        r#"{"time":1703252411,"USD":43753,"EUR":40545}"#,
-        &expect!["40545 EUR at 2023-12-22T13:40:11Z"],
-    );
+    prices(r#"{"time":1703252411,"USD":43753,"EUR":40545}"#, &expect!["40545 EUR at 2023-12-22T13:40:11Z"]);
     prices(
         r#"{"time":1703252411,"USD":43753,"EUR":-1}"#,
         &expect!["EUR: negative: an amount is zero or more"],
     );
-    prices(
-        r#"{"time":1703252411,"USD":43753,"EUR":0}"#,
-        &expect!["EUR: zero: a price is more than nothing"],
-    );
+    prices(r#"{"time":1703252411,"USD":43753,"EUR":0}"#, &expect!["EUR: zero: a price is more than nothing"]);
 }
 
 #[test]
 fn tables() {
-    check(
-        "csv",
-        r#"{"time":1727740800,"eur":"56874.6"}"#,
-        &expect!["56874.6 EUR at 2024-10-01T00:00:00Z"],
-    );
+    check("csv", r#"{"time":1727740800,"eur":"56874.6"}"#, &expect!["56874.6 EUR at 2024-10-01T00:00:00Z"]);
     check(
         "sample",
         r#"{"time":"1727740800","eur":56874.6}"#,
         &expect!["56874.6 EUR at 2024-10-01T00:00:00Z"],
     );
-    check(
-        "csv",
-        r#"{"time":1727740800.75,"eur":56874.6}"#,
-        &expect!["56874.6 EUR at 2024-10-01T00:00:00Z"],
-    );
+    check("csv", r#"{"time":1727740800.75,"eur":56874.6}"#, &expect!["56874.6 EUR at 2024-10-01T00:00:00Z"]);
     check(
         "csv",
         r#"{"time":"1727740800.5e1","eur":56874.6}"#,
         &expect![[r#"time: no time since 2009-01-03: "1727740800.5e1", write Unix seconds or RFC 3339"#]],
     );
-    check(
-        "csv",
-        r#"{"eur":"56874.6"}"#,
-        &expect!["time: missing: see the provider's documentation"],
-    );
+    check("csv", r#"{"eur":"56874.6"}"#, &expect!["time: missing: see the provider's documentation"]);
 }
 
 #[test]
 fn hostile_bytes() {
     let check = |value: &[u8], expected: &Expect| check("coinbase", value, expected);
     check(b"", &expect!["byte 0: empty: see the provider's documentation"]);
-    check(
-        b"  \n",
-        &expect!["byte 3: empty: see the provider's documentation"],
-    );
-    check(
-        b"[]",
-        &expect!["byte 0: not an object: see the provider's documentation"],
-    );
+    check(b"  \n", &expect!["byte 3: empty: see the provider's documentation"]);
+    check(b"[]", &expect!["byte 0: not an object: see the provider's documentation"]);
     check(
         b"{\"data\":{\"amount\":\"1\xff\"}}",
         &expect!["byte 20: not UTF-8: look at what the feed really sends"],

@@ -161,11 +161,7 @@ pub fn decode_block_with<'a>(bytes: &'a [u8], limits: &Limits) -> Result<RawBloc
     let mut sums = Vec::with_capacity(decoded.len());
     for transaction in &decoded {
         let offset = transaction.bytes.as_ptr().addr() - bytes.as_ptr().addr();
-        sums.push(
-            transaction
-                .sums()
-                .map_err(|error| ParseError::byte(offset, error))?,
-        );
+        sums.push(transaction.sums().map_err(|error| ParseError::byte(offset, error))?);
     }
     let coinbase = sums.remove(0);
     let paid = &decoded[0].transaction;
@@ -222,12 +218,8 @@ fn verify(header: &Header, transactions: &[Decoded<'_>]) -> Result<(), BlockFaul
     if !coinbase.transaction.is_coinbase() || others.iter().any(|other| other.transaction.is_coinbase()) {
         return Err(BlockFault::Coinbase);
     }
-    let root = verify::merkle_root(
-        transactions
-            .iter()
-            .map(|transaction| *transaction.txid.as_bytes())
-            .collect(),
-    )?;
+    let root =
+        verify::merkle_root(transactions.iter().map(|transaction| *transaction.txid.as_bytes()).collect())?;
     if root != header.merkle_root.to_byte_array() {
         return Err(BlockFault::MerkleRoot);
     }
@@ -240,12 +232,6 @@ fn verify(header: &Header, transactions: &[Decoded<'_>]) -> Result<(), BlockFaul
 
 fn largest(transactions: &[RawTransaction<'_>]) -> Option<LargestTransaction> {
     // `max_by_key` would take the last of equal ones.
-    let largest = transactions
-        .iter()
-        .rev()
-        .max_by_key(|transaction| transaction.outputs())?;
-    Some(LargestTransaction {
-        txid: largest.txid(),
-        outputs: largest.outputs(),
-    })
+    let largest = transactions.iter().rev().max_by_key(|transaction| transaction.outputs())?;
+    Some(LargestTransaction { txid: largest.txid(), outputs: largest.outputs() })
 }

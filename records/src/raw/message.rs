@@ -39,10 +39,7 @@ pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<U
 /// `height` stands in for the one that a version-1 block does not state; it is null if neither is known.
 pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {
     let hex = |bytes: &[u8]| hex::encode(bytes.iter().copied());
-    let height = block
-        .height()
-        .or(height)
-        .map_or("null".to_owned(), |height| height.to_string());
+    let height = block.height().or(height).map_or("null".to_owned(), |height| height.to_string());
     let (largest_tx, largest_tx_sat) = match block.largest() {
         Some(largest) => (format!("\"{}\"", largest.txid), largest.outputs.to_string()),
         None => ("null".to_owned(), "null".to_owned()),
@@ -90,12 +87,7 @@ pub(crate) fn transaction_message(text: &str, _: Context<'_>) -> Result<ChainMes
     let sums = decoded.sums().map_err(|error| ParseError::path("hex", error))?;
     let time = field::time(message.time, "time")?;
     let (outputs, adjusted) = (sums.outputs(), sums.adjusted());
-    Ok(ChainMessage::Transaction(TransactionRecord {
-        txid: message.txid,
-        time,
-        outputs,
-        adjusted,
-    }))
+    Ok(ChainMessage::Transaction(TransactionRecord { txid: message.txid, time, outputs, adjusted }))
 }
 
 #[derive(Deserialize)]
@@ -134,14 +126,9 @@ pub(crate) fn block_message(text: &str, context: Context<'_>) -> Result<ChainMes
         ));
     }
     let height = stated.or(message.height);
-    let reward = coinbase
-        .sums()
-        .map_err(|error| ParseError::path("coinbase", error))?
-        .outputs();
+    let reward = coinbase.sums().map_err(|error| ParseError::path("coinbase", error))?.outputs();
     let outputs = coinbase.transaction.output.iter();
-    let addresses: Vec<_> = outputs
-        .filter_map(|output| payee::address(&output.script_pubkey))
-        .collect();
+    let addresses: Vec<_> = outputs.filter_map(|output| payee::address(&output.script_pubkey)).collect();
     let largest = message.largest_tx.zip(message.largest_tx_sat);
     let record = BlockRecord {
         hash: message.hash,
@@ -154,10 +141,7 @@ pub(crate) fn block_message(text: &str, context: Context<'_>) -> Result<ChainMes
         miner: context.pools.attribute(script, &addresses),
         tx_count: message.n_tx,
         outputs: message.outputs_sat,
-        largest: largest.map(|(txid, outputs)| LargestTransaction {
-            txid,
-            outputs: outputs.0,
-        }),
+        largest: largest.map(|(txid, outputs)| LargestTransaction { txid, outputs: outputs.0 }),
         size_bytes: message.size,
     };
     Ok(ChainMessage::Blocks(vec![record]))

@@ -86,10 +86,7 @@ fn public_key(script: &Script) -> Option<&[u8]> {
 }
 
 fn is_key(bytes: &[u8]) -> bool {
-    matches!(
-        (bytes.len(), bytes.first()),
-        (33, Some(2 | 3)) | (65, Some(4 | 6 | 7))
-    )
+    matches!((bytes.len(), bytes.first()), (33, Some(2 | 3)) | (65, Some(4 | 6 | 7)))
 }
 
 fn last_push(script: &Script) -> Option<&[u8]> {

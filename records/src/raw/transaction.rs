@@ -62,17 +62,8 @@ impl<'a> Decoded<'a> {
         let bytes = &start[..start.len() - rest.len()];
         let wtxid = sha256d::Hash::hash(bytes).to_byte_array();
         let segwit = transaction.input.iter().any(|input| !input.witness.is_empty());
-        let txid = if segwit {
-            transaction.compute_txid().to_byte_array()
-        } else {
-            wtxid
-        };
-        Ok(Self {
-            bytes,
-            transaction,
-            txid: Txid::from_bytes(txid),
-            wtxid,
-        })
+        let txid = if segwit { transaction.compute_txid().to_byte_array() } else { wtxid };
+        Ok(Self { bytes, transaction, txid: Txid::from_bytes(txid), wtxid })
     }
 
     /// The sums of the outputs.
@@ -86,17 +77,9 @@ impl<'a> Decoded<'a> {
         }
         let outputs = self.transaction.output.iter();
         let outputs = outputs.map(|output| {
-            (
-                Satoshi::from_sum(output.value.to_sat()),
-                Payee::of_output(&output.script_pubkey),
-            )
+            (Satoshi::from_sum(output.value.to_sat()), Payee::of_output(&output.script_pubkey))
         });
         let (outputs, adjusted) = adjusted::sums(inputs, outputs)?;
-        Ok(RawTransaction {
-            bytes: self.bytes,
-            txid: self.txid,
-            outputs,
-            adjusted,
-        })
+        Ok(RawTransaction { bytes: self.bytes, txid: self.txid, outputs, adjusted })
     }
 }

@@ -50,14 +50,9 @@ pub(super) fn witness_commitment(
     any_witness: bool,
     height: Option<u32>,
 ) -> Result<(), BlockFault> {
-    let scripts = coinbase
-        .output
-        .iter()
-        .rev()
-        .map(|output| output.script_pubkey.as_bytes());
-    let commitment = scripts
-        .filter_map(|script| script.strip_prefix(&COMMITMENT_PREFIX))
-        .find_map(<[u8]>::first_chunk);
+    let scripts = coinbase.output.iter().rev().map(|output| output.script_pubkey.as_bytes());
+    let commitment =
+        scripts.filter_map(|script| script.strip_prefix(&COMMITMENT_PREFIX)).find_map(<[u8]>::first_chunk);
     let witness = coinbase.input.first().map(|input| input.witness.to_vec());
     let reserved = match witness.as_deref() {
         None | Some([]) => None,
@@ -128,11 +123,7 @@ mod tests {
             (2, "0400000080", None),
             (-1, "03fc7903", None),
         ] {
-            assert_eq!(
-                stated_height(version, &crate::hex::decode(script).unwrap()),
-                height,
-                "{script}"
-            );
+            assert_eq!(stated_height(version, &crate::hex::decode(script).unwrap()), height, "{script}");
         }
     }
 
@@ -152,10 +143,7 @@ mod tests {
 
     /// A coinbase with a witness and an output script for each of `scripts`.
     fn coinbase(witness: &[[u8; 32]], scripts: &[&[u8]]) -> Transaction {
-        let input = TxIn {
-            witness: Witness::from_slice(witness),
-            ..TxIn::default()
-        };
+        let input = TxIn { witness: Witness::from_slice(witness), ..TxIn::default() };
         let output = scripts.iter().map(|script| TxOut {
             value: Amount::ZERO,
             script_pubkey: ScriptBuf::from_bytes(script.to_vec()),

@@ -35,8 +35,7 @@ struct Facts {
 
 fn facts() -> Vec<Facts> {
     let text = super::read_text("blocks/facts.json");
-    text.map(|text| serde_json::from_str(&text).expect("facts"))
-        .unwrap_or_default()
+    text.map(|text| serde_json::from_str(&text).expect("facts")).unwrap_or_default()
 }
 
 fn bytes(facts: &Facts) -> Vec<u8> {
@@ -94,49 +93,21 @@ fn every_fact_of_every_block() {
         assert_eq!(block.time().timestamp(), facts.time, "{height}");
         assert_eq!(block.height(), (facts.version >= 2).then_some(height));
         assert_eq!(block.tx_count(), facts.n_tx, "{height}");
-        assert_eq!(
-            block.outputs().to_sat(),
-            facts.outputs_non_coinbase_sat,
-            "{height}"
-        );
-        let largest = block
-            .largest()
-            .map(|largest| (largest.txid.to_string(), largest.outputs.to_sat()));
-        assert_eq!(
-            largest,
-            facts.largest_tx.clone().map(|txid| (txid, facts.largest_tx_sat)),
-            "{height}"
-        );
+        assert_eq!(block.outputs().to_sat(), facts.outputs_non_coinbase_sat, "{height}");
+        let largest = block.largest().map(|largest| (largest.txid.to_string(), largest.outputs.to_sat()));
+        assert_eq!(largest, facts.largest_tx.clone().map(|txid| (txid, facts.largest_tx_sat)), "{height}");
         assert_eq!(block.reward().to_sat(), facts.coinbase_total_sat, "{height}");
         assert_eq!(Satoshi::subsidy(height).to_sat(), facts.subsidy_sat, "{height}");
-        assert_eq!(
-            facts.coinbase_total_sat - facts.subsidy_sat,
-            facts.fees_sat,
-            "{height}"
-        );
-        let script = block
-            .coinbase_script()
-            .iter()
-            .fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
+        assert_eq!(facts.coinbase_total_sat - facts.subsidy_sat, facts.fees_sat, "{height}");
+        let script =
+            block.coinbase_script().iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
         assert_eq!(script, facts.coinbase_script_hex, "{height}");
-        assert_eq!(
-            block.payout_addresses(),
-            facts.coinbase_payout_addresses,
-            "{height}"
-        );
+        assert_eq!(block.payout_addresses(), facts.coinbase_payout_addresses, "{height}");
         let miner = block.miner(&pools);
         assert_eq!(miner.name, facts.pool.as_deref().unwrap_or("unknown"), "{height}");
-        assert_eq!(
-            miner.tag.as_deref(),
-            Some(facts.coinbase_ascii.as_str()),
-            "{height}"
-        );
+        assert_eq!(miner.tag.as_deref(), Some(facts.coinbase_ascii.as_str()), "{height}");
         let by_address = facts.pool_matched_by.as_deref() == Some("address");
-        assert_eq!(
-            matches!(miner.matched_by, MatchedBy::Address(_)),
-            by_address,
-            "{height}"
-        );
+        assert_eq!(matches!(miner.matched_by, MatchedBy::Address(_)), by_address, "{height}");
         let adjusted = Satoshi::checked_sum(block.transactions().iter().map(RawTransaction::adjusted));
         assert_eq!(adjusted, Some(Satoshi::from_sum(adjusted_sat)), "{height}");
     }
@@ -170,10 +141,7 @@ fn blocks_survive_the_log() {
                 panic!("{}: no transaction", transaction.txid());
             };
             assert_eq!((record.txid, record.time), (transaction.txid(), block.time()));
-            assert_eq!(
-                (record.outputs, record.adjusted),
-                (transaction.outputs(), transaction.adjusted())
-            );
+            assert_eq!((record.outputs, record.adjusted), (transaction.outputs(), transaction.adjusted()));
             total = total.checked_add(record.outputs).expect("fits");
         }
         assert!(total <= block.outputs());
@@ -189,16 +157,8 @@ fn no_altered_block_is_believed() {
         for at in (0..bytes.len()).step_by(step) {
             let mut altered = bytes.clone();
             altered[at] ^= 0x10;
-            assert!(
-                decode_block(&altered).is_err(),
-                "{}: byte {at} altered",
-                facts.height
-            );
-            assert!(
-                decode_block(&bytes[..at]).is_err(),
-                "{}: cut to {at} bytes",
-                facts.height
-            );
+            assert!(decode_block(&altered).is_err(), "{}: byte {at} altered", facts.height);
+            assert!(decode_block(&bytes[..at]).is_err(), "{}: cut to {at} bytes", facts.height);
         }
         if bytes.len() < 100_000 {
             let longer = [&bytes[..], &[0]].concat();
@@ -212,25 +172,14 @@ fn no_altered_block_is_believed() {
 #[test]
 fn a_repeated_tail_is_refused() {
     // An odd number of transactions: its last one twice gives the same merkle root.
-    for facts in facts()
-        .into_iter()
-        .filter(|facts| facts.n_tx % 2 == 1 && facts.n_tx < 253)
-    {
+    for facts in facts().into_iter().filter(|facts| facts.n_tx % 2 == 1 && facts.n_tx < 253) {
         let bytes = bytes(&facts);
         let block = decode_block(&bytes).expect("decoded above");
-        let last = block
-            .transactions()
-            .last()
-            .expect("more than the coinbase")
-            .bytes();
+        let last = block.transactions().last().expect("more than the coinbase").bytes();
         let mut repeated = [&bytes[..], last].concat();
         repeated[80] += 1;
         let error = decode_block(&repeated).expect_err("repeated").to_string();
-        assert!(
-            error.contains("repeated transactions"),
-            "{}: {error}",
-            facts.height
-        );
+        assert!(error.contains("repeated transactions"), "{}: {error}", facts.height);
     }
 }
 
@@ -251,18 +200,13 @@ fn the_block_file_is_a_chain() {
         }
         tip = block.hash().to_string();
     }
-    assert_eq!(
-        with_transfers,
-        [170, 181, 182, 183, 187, 221, 248, 496, 524, 545, 546, 586]
-    );
+    assert_eq!(with_transfers, [170, 181, 182, 183, 187, 221, 248, 496, 524, 545, 546, 586]);
 }
 
 #[test]
 fn a_damaged_block_file_costs_only_the_damaged_blocks() {
     let Some(mut file) = super::read(BLK) else { return };
-    let all: Vec<_> = BlkReader::new(&file[..], None)
-        .map(|item| item.expect("undamaged"))
-        .collect();
+    let all: Vec<_> = BlkReader::new(&file[..], None).map(|item| item.expect("undamaged")).collect();
     // The length of block 100, the magic of block 200, and half of the last block.
     let frame = |height: usize| usize::try_from(all[height].offset).expect("small") - 8;
     let (length, magic) = (frame(100) + 4, frame(200));
@@ -272,9 +216,7 @@ fn a_damaged_block_file_costs_only_the_damaged_blocks() {
     let (read, errors): (Vec<_>, Vec<_>) = BlkReader::new(&file[..], None).partition(Result::is_ok);
     let read: HashSet<_> = read.into_iter().flatten().map(|block| block.bytes).collect();
     assert_eq!(errors.len(), 3, "{errors:?}");
-    let lost: Vec<_> = (0..all.len())
-        .filter(|&height| !read.contains(&all[height].bytes))
-        .collect();
+    let lost: Vec<_> = (0..all.len()).filter(|&height| !read.contains(&all[height].bytes)).collect();
     assert_eq!(lost, [100, 200, 589]);
 }
 
@@ -285,8 +227,5 @@ fn an_obfuscated_block_file_reads_alike() {
     let key = XorKey::from_file(b"\x10\x00\xff\x37\x80\x01\xaa\x55").expect("eight bytes");
     key.apply(0, &mut file);
     assert_eq!(BlkReader::new(&file[..], Some(key)).flatten().count(), count);
-    assert!(
-        BlkReader::new(&file[..], None).all(|item| item.is_err()),
-        "without its key nothing is there"
-    );
+    assert!(BlkReader::new(&file[..], None).all(|item| item.is_err()), "without its key nothing is there");
 }

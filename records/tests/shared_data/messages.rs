@@ -116,9 +116,7 @@ fn the_documented_price_of_mempool_space() {
     };
     let quoted = ["time", "USD", "EUR", "GBP", "CAD", "CHF", "AUD", "JPY"]
         .iter()
-        .fold(text, |text, key| {
-            text.replace(&format!("{key}:"), &format!("\"{key}\":"))
-        });
+        .fold(text, |text, key| text.replace(&format!("{key}:"), &format!("\"{key}\":")));
     expect![[r#"
         2023-12-22 13:40:11 40545
     "#]]
@@ -236,12 +234,7 @@ fn the_documented_block_of_mempool_space() {
         return;
     };
     let sample = text.split_once("get-block-v1\n").expect("the heading").1;
-    let message = parse_chain(
-        "mempool-space",
-        sample.as_bytes(),
-        RECEIVED_MS,
-        &PoolList::builtin(),
-    );
+    let message = parse_chain("mempool-space", sample.as_bytes(), RECEIVED_MS, &PoolList::builtin());
     expect![[r#"
         e8e4b1ce Some(363366) 1435766771 unknown
           reward Some(Satoshi(2505949764)) fees Some(Satoshi(5949764))
@@ -256,31 +249,20 @@ fn an_ellipsis_is_located() {
     let Some(text) = super::read_text("messages/mempool_space/doc_track-mempool_response.json.txt") else {
         return;
     };
-    let error = parse_chain(
-        "mempool-space",
-        text.as_bytes(),
-        RECEIVED_MS,
-        &PoolList::builtin(),
-    )
-    .expect_err("cut");
+    let error =
+        parse_chain("mempool-space", text.as_bytes(), RECEIVED_MS, &PoolList::builtin()).expect_err("cut");
     let offset = text.find("...").expect("an ellipsis");
     assert_eq!(error.place().to_string(), format!("byte {offset}"));
     let mended = text.replace("},\n      ...", "}");
-    let message = parse_chain(
-        "mempool-space",
-        mended.as_bytes(),
-        RECEIVED_MS,
-        &PoolList::builtin(),
-    );
+    let message = parse_chain("mempool-space", mended.as_bytes(), RECEIVED_MS, &PoolList::builtin());
     assert_eq!(message.expect("statistics"), ChainMessage::Control);
 }
 
 #[test]
 fn block_lists() {
-    for (file, count, tip) in [
-        ("rest_latestblock.jsonl", 1, 872_365),
-        ("rest_blocks_700332-700339.json", 8, 700_339),
-    ] {
+    for (file, count, tip) in
+        [("rest_latestblock.jsonl", 1, 872_365), ("rest_blocks_700332-700339.json", 8, 700_339)]
+    {
         let Some(bytes) = super::read(&format!("messages/blockchain_info/{file}")) else {
             return;
         };
@@ -308,16 +290,10 @@ fn no_damage_is_a_panic() {
         ("kraken", "price/kraken_ticker_XBTEUR.jsonl"),
         ("kraken", "price/xchange_kraken_ws_ticker_XBTEUR.json"),
         ("bitstamp", "price/xchange_bitstamp_ticker_2013.json"),
-        (
-            "blockchain-info-ticker",
-            "price/blockchain_info_ticker_excerpt.json",
-        ),
+        ("blockchain-info-ticker", "price/blockchain_info_ticker_excerpt.json"),
         ("blockchain-info", "blockchain_info/utx.jsonl"),
         ("blockchain-info", "blockchain_info/block.jsonl"),
-        (
-            "blockchain-info",
-            "blockchain_info/rest_rawblock_872365_trimmed_to_coinbase.json",
-        ),
+        ("blockchain-info", "blockchain_info/rest_rawblock_872365_trimmed_to_coinbase.json"),
         ("mempool-space", "mempool_space/ws_blocks_890440-890443.json"),
     ] {
         let Some(text) = super::read_text(&format!("messages/{file}")) else {
@@ -325,10 +301,7 @@ fn no_damage_is_a_panic() {
         };
         let message = split(file, &text)[0].trim_end();
         for at in (0..message.len()).step_by(message.len() / 200 + 1) {
-            assert!(
-                !parse(source, &message.as_bytes()[..at]),
-                "{file}: cut to {at} bytes"
-            );
+            assert!(!parse(source, &message.as_bytes()[..at]), "{file}: cut to {at} bytes");
             for replacement in *b"\0\xff\"0-{]," {
                 let mut altered = message.as_bytes().to_vec();
                 altered[at] = replacement;

@@ -19,21 +19,16 @@ struct Facts {
 /// Both lists name every shared block alike.
 #[test]
 fn the_public_list_names_every_block() {
-    let (Some(list), Some(facts)) = (
-        super::read("pools/mempool_pools-v2.json"),
-        super::read("blocks/facts.json"),
-    ) else {
+    let (Some(list), Some(facts)) =
+        (super::read("pools/mempool_pools-v2.json"), super::read("blocks/facts.json"))
+    else {
         return;
     };
     let pools = PoolList::from_mempool_v2(&list).expect("the public list");
     for Facts { file, pool } in serde_json::from_slice::<Vec<Facts>>(&facts).expect("facts") {
         let bytes = super::read(&file).expect("a block for every fact");
         let block = decode_block(&bytes).expect("valid");
-        assert_eq!(
-            block.miner(&pools).name,
-            pool.as_deref().unwrap_or("unknown"),
-            "{file}"
-        );
+        assert_eq!(block.miner(&pools).name, pool.as_deref().unwrap_or("unknown"), "{file}");
     }
 }
 
@@ -47,24 +42,14 @@ fn the_built_in_list_contradicts_no_public_fact() {
     let builtin = PoolList::builtin();
     let none: [&str; 0] = [];
     for Entry { addresses, tags, .. } in serde_json::from_slice::<Vec<Entry>>(&list).expect("a list") {
-        let by_address = addresses.iter().map(|address| {
-            (
-                public.attribute(b"", &[address]),
-                builtin.attribute(b"", &[address]),
-            )
-        });
-        let by_tag = tags.iter().map(|tag| {
-            (
-                public.attribute(tag.as_bytes(), &none),
-                builtin.attribute(tag.as_bytes(), &none),
-            )
-        });
+        let by_address = addresses
+            .iter()
+            .map(|address| (public.attribute(b"", &[address]), builtin.attribute(b"", &[address])));
+        let by_tag = tags
+            .iter()
+            .map(|tag| (public.attribute(tag.as_bytes(), &none), builtin.attribute(tag.as_bytes(), &none)));
         for (public, ours) in by_address.chain(by_tag) {
-            assert!(
-                ours.is_unknown() || ours.name == public.name,
-                "{ours:?} instead of {}",
-                public.name
-            );
+            assert!(ours.is_unknown() || ours.name == public.name, "{ours:?} instead of {}", public.name);
         }
     }
 }
@@ -92,10 +77,7 @@ fn every_pool_of_today_is_known() {
         if slug == "unknown" {
             continue;
         }
-        let entry = entries
-            .iter()
-            .find(|entry| entry.name == name)
-            .expect("a pool of the public list");
+        let entry = entries.iter().find(|entry| entry.name == name).expect("a pool of the public list");
         let tag = entry.tags.first().map_or("", String::as_str);
         let miner = PoolList::builtin().attribute(tag.as_bytes(), &entry.addresses);
         assert_eq!((miner.name, miner.slug), (name, slug));

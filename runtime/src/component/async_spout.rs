@@ -82,11 +82,7 @@ struct Link<T> {
 
 impl<S: AsyncSpout> Bridge<S> {
     pub(crate) fn new(make: Arc<dyn Fn() -> S + Send + Sync>) -> Self {
-        Self {
-            make,
-            link: None,
-            out: HashMap::new(),
-        }
+        Self { make, link: None, out: HashMap::new() }
     }
 
     fn tell(&mut self, told: Told) {
@@ -101,10 +97,7 @@ impl<S: AsyncSpout> Spout for Bridge<S> {
     type Item = S::Item;
 
     fn open(&mut self, context: &TaskContext) -> Result<(), Failure> {
-        let tokio = context
-            .tokio
-            .as_ref()
-            .ok_or_else(|| Failure::retry("there is no tokio runtime"))?;
+        let tokio = context.tokio.as_ref().ok_or_else(|| Failure::retry("there is no tokio runtime"))?;
         let spout = catch_unwind(AssertUnwindSafe(|| (self.make)()));
         let spout = spout.map_err(|panic| Failure::retry(crate::emitter::panic_reason(&*panic)))?;
         let (say, said) = mpsc::channel(BUFFERED_COUNT_MAX);

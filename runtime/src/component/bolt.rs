@@ -61,10 +61,7 @@ impl<T> StreamId<T> {
     /// A stream of that name.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            item: PhantomData,
-        }
+        Self { name, item: PhantomData }
     }
 
     /// The stream's name.
@@ -105,11 +102,7 @@ impl Streams {
     pub fn declare<T: Send + 'static>(&mut self, stream: &StreamId<T>) {
         if !self.declared.iter().any(|known| known.name == stream.name) {
             let port: MakePort = Assembly::side_port::<T>;
-            self.declared.push(DeclaredStream {
-                name: stream.name,
-                item: TypeId::of::<T>(),
-                port,
-            });
+            self.declared.push(DeclaredStream { name: stream.name, item: TypeId::of::<T>(), port });
         }
     }
 }

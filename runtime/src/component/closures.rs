@@ -24,10 +24,7 @@ impl<F, In, Out> Closure<F, In, Out> {
         F: Send + Sync + 'static,
     {
         let call = Arc::new(call);
-        move || Self {
-            call: Arc::clone(&call),
-            types: PhantomData,
-        }
+        move || Self { call: Arc::clone(&call), types: PhantomData }
     }
 }
 

@@ -62,10 +62,7 @@ pub struct TaskWaker {
 
 impl TaskWaker {
     pub(crate) fn new(wake: Arc<Wake>) -> Self {
-        Self {
-            wake,
-            called: Arc::default(),
-        }
+        Self { wake, called: Arc::default() }
     }
 
     /// There is something to do.

@@ -54,16 +54,9 @@ where
     type Spout = IteratorSpout<I::IntoIter>;
 
     fn into_factory(self) -> Arc<dyn Fn() -> Self::Spout + Send + Sync> {
-        let source = Mutex::new(Source {
-            items: self.into_iter(),
-            next_id: 0,
-            orphans: Vec::new(),
-        });
+        let source = Mutex::new(Source { items: self.into_iter(), next_id: 0, orphans: Vec::new() });
         let source = Arc::new(source);
-        Arc::new(move || IteratorSpout {
-            source: Arc::clone(&source),
-            out: BTreeMap::new(),
-        })
+        Arc::new(move || IteratorSpout { source: Arc::clone(&source), out: BTreeMap::new() })
     }
 }
 

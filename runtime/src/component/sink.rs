@@ -42,10 +42,6 @@ pub struct SinkLimits {
 
 impl Default for SinkLimits {
     fn default() -> Self {
-        Self {
-            batch_count_max: 500,
-            linger_ms: 20,
-            in_flight_max: 2,
-        }
+        Self { batch_count_max: 500, linger_ms: 20, in_flight_max: 2 }
     }
 }

@@ -71,11 +71,7 @@ pub struct SpoutEmitter<T> {
 
 impl<T> SpoutEmitter<T> {
     pub(crate) fn new(out: Emitter<T>) -> Self {
-        Self {
-            out,
-            ids: Ids::default(),
-            room: 0,
-        }
+        Self { out, ids: Ids::default(), room: 0 }
     }
 
     /// How many tuples may be emitted in this call of `next`.
@@ -99,8 +95,6 @@ impl<T> SpoutEmitter<T> {
 
 impl<T> fmt::Debug for SpoutEmitter<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SpoutEmitter")
-            .field("room", &self.room)
-            .finish_non_exhaustive()
+        f.debug_struct("SpoutEmitter").field("room", &self.room).finish_non_exhaustive()
     }
 }

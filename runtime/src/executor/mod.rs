@@ -65,26 +65,14 @@ impl Summary {
     }
 
     pub(crate) fn of(snapshot: &Snapshot) -> Self {
-        let spouts = || {
-            snapshot
-                .components
-                .iter()
-                .filter(|component| component.kind.is_spout())
-        };
+        let spouts = || snapshot.components.iter().filter(|component| component.kind.is_spout());
         let unfinished = spouts().filter(|spout| spout.pending > 0);
         Self {
             acked: spouts().map(|spout| spout.acked).sum(),
             failed: spouts().map(|spout| spout.failed).sum(),
-            restarts: snapshot
-                .components
-                .iter()
-                .map(|component| component.restarts)
-                .sum(),
+            restarts: snapshot.components.iter().map(|component| component.restarts).sum(),
             unfinished: unfinished
-                .map(|spout| Unfinished {
-                    spout: spout.name.clone(),
-                    tuples: spout.pending,
-                })
+                .map(|spout| Unfinished { spout: spout.name.clone(), tuples: spout.pending })
                 .collect(),
             uptime_ms: snapshot.uptime_ms,
         }
@@ -93,17 +81,8 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            acked,
-            failed,
-            restarts,
-            unfinished,
-            uptime_ms,
-        } = self;
-        write!(
-            f,
-            "{acked} tuples acked, {failed} failures, {restarts} restarts in {uptime_ms} ms"
-        )?;
+        let Self { acked, failed, restarts, unfinished, uptime_ms } = self;
+        write!(f, "{acked} tuples acked, {failed} failures, {restarts} restarts in {uptime_ms} ms")?;
         unfinished
             .iter()
             .try_for_each(|Unfinished { spout, tuples }| write!(f, "; {tuples} of {spout} unfinished"))
@@ -112,11 +91,8 @@ impl fmt::Display for Summary {
 
 impl Running {
     pub(crate) fn start(topology: &Topology, config: Config) -> Result<Self, StartError> {
-        let asynchronous = topology
-            .plan()?
-            .components
-            .iter()
-            .any(|component| component.kind.is_asynchronous());
+        let asynchronous =
+            topology.plan()?.components.iter().any(|component| component.kind.is_asynchronous());
         let tokio = asynchronous.then(runtime).transpose()?;
         let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
         let assembly = Assembly::of(topology, config, Clock::system(), handle)?;
@@ -134,17 +110,10 @@ impl Running {
             .map(|wake| Worker::new(&control, Arc::clone(wake), &assembly.books))
             .collect();
         // Consumers come first, here and in every round of a worker: what makes room goes before what fills it.
-        assembly
-            .placed
-            .into_iter()
-            .for_each(|placed| workers[placed.worker].add(placed.task));
+        assembly.placed.into_iter().for_each(|placed| workers[placed.worker].add(placed.task));
         for (number, worker) in workers.into_iter().enumerate() {
             let name = format!("trombe-{number}");
-            running.workers.push(
-                std::thread::Builder::new()
-                    .name(name)
-                    .spawn(move || worker.run())?,
-            );
+            running.workers.push(std::thread::Builder::new().name(name).spawn(move || worker.run())?);
         }
         Ok(running)
     }
@@ -161,21 +130,17 @@ impl Running {
 
     /// A handle that takes snapshots from elsewhere, for as long as one likes.
     pub fn observer(&self) -> Observer {
-        Observer {
-            books: Arc::clone(&self.books),
-        }
+        Observer { books: Arc::clone(&self.books) }
     }
 
     /// Waits until every spout is exhausted and every tuple is done, or for `at_most`. True if there is nothing more to come.
     pub fn wait_for(&self, at_most: Duration) -> bool {
-        self.control
-            .wait(Some(at_most), || self.books.exhausted() && self.books.settled())
+        self.control.wait(Some(at_most), || self.books.exhausted() && self.books.settled())
     }
 
     /// Waits until every spout is exhausted and every tuple is done, then ends the topology.
     pub fn wait(mut self) -> Summary {
-        self.control
-            .wait(None, || self.books.exhausted() && self.books.settled());
+        self.control.wait(None, || self.books.exhausted() && self.books.settled());
         self.end()
     }
 
@@ -255,8 +220,6 @@ impl Observer {
 
 impl fmt::Debug for Observer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Observer")
-            .field(&self.books.plan.topology)
-            .finish()
+        f.debug_tuple("Observer").field(&self.books.plan.topology).finish()
     }
 }

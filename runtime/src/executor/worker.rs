@@ -54,11 +54,7 @@ impl Control {
                 }
                 at_most = at_most.min(left);
             }
-            lulls = self
-                .lull
-                .wait_timeout(lulls, at_most)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            lulls = self.lull.wait_timeout(lulls, at_most).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -77,12 +73,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Arc<Books>) -> Self {
-        Self {
-            control: Arc::clone(control),
-            wake,
-            books: Arc::clone(books),
-            tasks: Vec::new(),
-        }
+        Self { control: Arc::clone(control), wake, books: Arc::clone(books), tasks: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, task: Box<dyn Task>) {

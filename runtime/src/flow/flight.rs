@@ -63,10 +63,7 @@ impl Lot {
     pub(crate) fn fail_groups(&self, failure: &Failure) {
         if let Origin::Derived(anchors) = &self.0.origin {
             let groups = std::mem::take(&mut *unpoisoned(anchors));
-            groups
-                .into_iter()
-                .flatten()
-                .for_each(|group| group.fail(failure.clone()));
+            groups.into_iter().flatten().for_each(|group| group.fail(failure.clone()));
         }
     }
 
@@ -80,10 +77,7 @@ impl Lot {
     }
 
     fn new(origin: Origin) -> Self {
-        Self(Arc::new(Flight {
-            origin,
-            failed: Mutex::default(),
-        }))
+        Self(Arc::new(Flight { origin, failed: Mutex::default() }))
     }
 
     /// Fails a root at once; further failures of the same root change nothing. False: nobody waits for that root.
@@ -95,10 +89,7 @@ impl Lot {
                 if !failed.contains(&root) {
                     failed.push(root);
                     drop(failed);
-                    home.post(News::Failed {
-                        id,
-                        autopsy: Arc::clone(autopsy),
-                    });
+                    home.post(News::Failed { id, autopsy: Arc::clone(autopsy) });
                 }
                 true
             }
@@ -121,11 +112,7 @@ impl Drop for Flight {
         match &mut self.origin {
             Origin::Spout { home, ids, born } => {
                 let failed = std::mem::take(self.failed.get_mut().unwrap_or_else(PoisonError::into_inner));
-                home.post(News::Landed {
-                    ids: std::mem::take(ids),
-                    failed,
-                    born: *born,
-                });
+                home.post(News::Landed { ids: std::mem::take(ids), failed, born: *born });
             }
             Origin::Derived(anchors) => {
                 let anchors = std::mem::take(anchors.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -138,9 +125,7 @@ impl Drop for Flight {
 
 impl fmt::Debug for Lot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lot")
-            .field("shares", &Arc::strong_count(&self.0))
-            .finish_non_exhaustive()
+        f.debug_struct("Lot").field("shares", &Arc::strong_count(&self.0)).finish_non_exhaustive()
     }
 }
 
@@ -205,14 +190,7 @@ mod tests {
 
     #[test]
     fn ids_are_found_again_whether_or_not_they_are_consecutive() {
-        for ids in [
-            vec![],
-            vec![9],
-            vec![5, 6, 7],
-            vec![5, 6, 9, 10],
-            vec![3, 2, 1],
-            vec![u64::MAX, 0],
-        ] {
+        for ids in [vec![], vec![9], vec![5, 6, 7], vec![5, 6, 9, 10], vec![3, 2, 1], vec![u64::MAX, 0]] {
             let mut packed = Ids::default();
             for (root, id) in ids.iter().enumerate() {
                 assert_eq!(packed.push(*id) as usize, root);

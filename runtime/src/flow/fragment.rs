@@ -15,10 +15,7 @@ pub(crate) struct Batch<T> {
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Self {
-            items: Vec::new(),
-            roots: Vec::new(),
-        }
+        Self { items: Vec::new(), roots: Vec::new() }
     }
 }
 
@@ -59,22 +56,12 @@ pub(crate) struct Fragment<T> {
 
 impl<T> Fragment<T> {
     pub(crate) fn new(batch: Batch<T>, lot: Lot, edge: usize, sent: Nanos) -> Self {
-        Self {
-            batch,
-            done: 0,
-            lot,
-            edge,
-            sent,
-        }
+        Self { batch, done: 0, lot, edge, sent }
     }
 
     /// The emptied buffers, to be used again.
     pub(crate) fn into_buffers(mut self) -> Batch<T> {
-        debug_assert_eq!(
-            self.done,
-            self.batch.len(),
-            "a fragment was taken apart before its end"
-        );
+        debug_assert_eq!(self.done, self.batch.len(), "a fragment was taken apart before its end");
         let mut batch = std::mem::take(&mut self.batch);
         self.done = 0;
         batch.clear();
@@ -123,18 +110,7 @@ mod tests {
         let mut ids = Ids::default();
         let roots = (10..13).map(|id| ids.push(id)).collect();
         let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
-        (
-            Fragment::new(
-                Batch {
-                    items: vec!['a', 'b', 'c'],
-                    roots,
-                },
-                lot,
-                0,
-                0,
-            ),
-            home,
-        )
+        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots }, lot, 0, 0), home)
     }
 
     fn news(home: &Home) -> Vec<String> {

@@ -14,11 +14,7 @@ pub(crate) enum News {
     /// One tuple has failed; its flight may still be under way.
     Failed { id: u64, autopsy: Arc<Autopsy> },
     /// Nothing of the flight is left anywhere: all of `ids` but the `failed` ones are good.
-    Landed {
-        ids: Ids,
-        failed: Vec<Root>,
-        born: Nanos,
-    },
+    Landed { ids: Ids, failed: Vec<Root>, born: Nanos },
 }
 
 /// The letter box of one spout task. Bounded by the task's pending tuples, as each posts two letters at most.
@@ -32,11 +28,7 @@ pub(crate) struct Home {
 
 impl Home {
     pub(crate) fn new(wake: Arc<Wake>) -> Self {
-        Self {
-            news: Mutex::default(),
-            len: AtomicUsize::new(0),
-            wake,
-        }
+        Self { news: Mutex::default(), len: AtomicUsize::new(0), wake }
     }
 
     pub(crate) fn post(&self, news: News) {

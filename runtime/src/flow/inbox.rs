@@ -69,13 +69,10 @@ impl<T> Inbox<T> {
 
     pub(crate) fn pop(&self) -> Option<Fragment<T>> {
         let fragment = self.queue.pop()?;
-        self.waiting_count
-            .fetch_sub(fragment.batch.len(), Ordering::Relaxed);
+        self.waiting_count.fetch_sub(fragment.batch.len(), Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if self.starved.load(Ordering::Relaxed) && self.starved.swap(false, Ordering::AcqRel) {
-            unpoisoned(&self.producers)
-                .iter()
-                .for_each(|producer| producer.notify());
+            unpoisoned(&self.producers).iter().for_each(|producer| producer.notify());
         }
         Some(fragment)
     }

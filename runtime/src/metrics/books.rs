@@ -54,19 +54,10 @@ pub(crate) struct TaskBook {
 impl Books {
     pub(crate) fn new(plan: Plan, clock: Clock, autopsies_count_max: usize) -> Self {
         let edges = plan.edges().map(|_| EdgeBook::default()).collect();
-        let tasks = plan
-            .components
-            .iter()
-            .map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
+        let tasks =
+            plan.components.iter().map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
         let tasks = tasks.collect();
-        Self {
-            plan,
-            clock,
-            edges,
-            tasks,
-            autopsies: Mutex::default(),
-            autopsies_count_max,
-        }
+        Self { plan, clock, edges, tasks, autopsies: Mutex::default(), autopsies_count_max }
     }
 
     pub(crate) fn keep(&self, autopsy: Autopsy) {
@@ -89,28 +80,16 @@ impl Books {
     /// A task counts what it emits before it counts its input as done, so reading the edges downstream, and each one's end before
     /// its beginning, cannot miss a tuple that moves on meanwhile.
     pub(crate) fn settled(&self) -> bool {
-        let spouts = self
-            .plan
-            .components
-            .iter()
-            .zip(&self.tasks)
-            .filter(|(component, _)| component.kind.is_spout());
-        spouts
-            .flat_map(|(_, tasks)| tasks)
-            .all(|task| task.pending.load(Ordering::Acquire) == 0)
+        let spouts =
+            self.plan.components.iter().zip(&self.tasks).filter(|(component, _)| component.kind.is_spout());
+        spouts.flat_map(|(_, tasks)| tasks).all(|task| task.pending.load(Ordering::Acquire) == 0)
             && self.edges.iter().all(|edge| edge.pending() == 0)
     }
 
     pub(crate) fn exhausted(&self) -> bool {
-        let spouts = self
-            .plan
-            .components
-            .iter()
-            .zip(&self.tasks)
-            .filter(|(component, _)| component.kind.is_spout());
-        spouts
-            .flat_map(|(_, tasks)| tasks)
-            .all(|task| task.exhausted.load(Ordering::Acquire))
+        let spouts =
+            self.plan.components.iter().zip(&self.tasks).filter(|(component, _)| component.kind.is_spout());
+        spouts.flat_map(|(_, tasks)| tasks).all(|task| task.exhausted.load(Ordering::Acquire))
     }
 }
 

@@ -15,9 +15,7 @@ pub(crate) struct Histogram {
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self {
-            counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect(),
-        }
+        Self { counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect() }
     }
 }
 
@@ -36,11 +34,7 @@ impl Histogram {
 
     /// The value below which `per_mille` thousandths of all lie, rounded up to its bucket's end; zero if there is none.
     pub(crate) fn quantile(&self, per_mille: u64) -> u64 {
-        let counts: Vec<u64> = self
-            .counts
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed))
-            .collect();
+        let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
         let total: u64 = counts.iter().sum();
         let mut rank = (u128::from(total) * u128::from(per_mille)).div_ceil(1000).max(1);
         for (bucket, count) in counts.iter().enumerate() {
@@ -79,9 +73,8 @@ mod tests {
     #[test]
     fn every_value_lies_in_a_bucket_that_ends_at_most_an_eighth_higher() {
         let powers = (0..64).map(|n| 1_u64 << n);
-        for value in powers
-            .flat_map(|power| [power - 1, power, power + 1, power + power / 3])
-            .chain([u64::MAX])
+        for value in
+            powers.flat_map(|power| [power - 1, power, power + 1, power + power / 3]).chain([u64::MAX])
         {
             let end = upper_end(bucket(value));
             assert!(end >= value && end - value <= value / 8, "{value} -> {end}");
@@ -94,10 +87,7 @@ mod tests {
         assert_eq!(histogram.quantile(500), 0);
         (1..=1000).for_each(|value| histogram.record(value, 1));
         let (half, most) = (histogram.quantile(500), histogram.quantile(990));
-        assert!(
-            (500..563).contains(&half) && (990..1115).contains(&most),
-            "{half} {most}"
-        );
+        assert!((500..563).contains(&half) && (990..1115).contains(&most), "{half} {most}");
         assert_eq!(histogram.quantile(0), 1);
     }
 }

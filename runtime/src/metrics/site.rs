@@ -45,9 +45,7 @@ impl Site {
     }
 
     pub(crate) fn sent(&self, edge: usize, count: usize) {
-        self.books.edges[edge]
-            .emitted
-            .fetch_add(count as u64, Ordering::AcqRel);
+        self.books.edges[edge].emitted.fetch_add(count as u64, Ordering::AcqRel);
     }
 
     pub(crate) fn emitted(&self, count: usize) {
@@ -56,16 +54,12 @@ impl Site {
 
     pub(crate) fn acked(&self, edge: usize, count: usize) {
         self.own.acked.fetch_add(count as u64, Ordering::Relaxed);
-        self.books.edges[edge]
-            .acked
-            .fetch_add(count as u64, Ordering::AcqRel);
+        self.books.edges[edge].acked.fetch_add(count as u64, Ordering::AcqRel);
     }
 
     pub(crate) fn failed(&self, edge: usize, count: usize) {
         self.own.failed.fetch_add(count as u64, Ordering::Relaxed);
-        self.books.edges[edge]
-            .failed
-            .fetch_add(count as u64, Ordering::AcqRel);
+        self.books.edges[edge].failed.fetch_add(count as u64, Ordering::AcqRel);
     }
 
     /// Counts tuples executed and the time they took together.
@@ -108,12 +102,7 @@ impl Site {
     pub(crate) fn restarted(&self, reason: &str) {
         self.own.restarts.fetch_add(1, Ordering::Relaxed);
         self.error(reason);
-        tracing::warn!(
-            component = self.name(),
-            task = self.task,
-            reason,
-            "task is rebuilt"
-        );
+        tracing::warn!(component = self.name(), task = self.task, reason, "task is rebuilt");
     }
 
     /// The spout fills in its own part when the failure reaches it.
@@ -172,10 +161,7 @@ impl Site {
     pub(crate) fn close(&self) {
         let orphans = unpoisoned(&self.orphans).take();
         let reason = dropped();
-        orphans
-            .into_iter()
-            .flatten()
-            .for_each(|orphan| orphan.fail(&reason));
+        orphans.into_iter().flatten().for_each(|orphan| orphan.fail(&reason));
     }
 }
 

@@ -108,9 +108,7 @@ impl Snapshot {
         Self {
             topology: books.plan.topology.clone(),
             uptime_ms: books.clock.now() / 1_000_000,
-            components: components
-                .map(|(plan, tasks)| ComponentSnapshot::of(plan, tasks))
-                .collect(),
+            components: components.map(|(plan, tasks)| ComponentSnapshot::of(plan, tasks)).collect(),
             edges: edges.collect(),
             failures: books.autopsies(),
         }
@@ -139,16 +137,9 @@ impl ComponentSnapshot {
             execute_us_p99: execute.quantile(990) / 1000,
             complete_us_p50: complete(500),
             complete_us_p99: complete(990),
-            queue_len: sum(&|task| {
-                task.queue
-                    .get()
-                    .map_or(0, |len| len.load(Ordering::Relaxed) as u64)
-            }),
+            queue_len: sum(&|task| task.queue.get().map_or(0, |len| len.load(Ordering::Relaxed) as u64)),
             restarts: sum(&|task| u64::from(task.restarts.load(Ordering::Relaxed))),
-            last_error: tasks
-                .iter()
-                .rev()
-                .find_map(|task| unpoisoned(&task.last_error).clone()),
+            last_error: tasks.iter().rev().find_map(|task| unpoisoned(&task.last_error).clone()),
         }
     }
 }

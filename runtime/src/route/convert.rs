@@ -21,21 +21,14 @@ pub(crate) struct ConvertSink<S, T> {
 
 impl<S, T> ConvertSink<S, T> {
     pub(crate) fn new(convert: Convert<S, T>, inner: Box<dyn Sink<T>>) -> Self {
-        Self {
-            convert,
-            converted: Batch::default(),
-            inner,
-            from: PhantomData,
-        }
+        Self { convert, converted: Batch::default(), inner, from: PhantomData }
     }
 }
 
 impl<S, T: Send> Sink<S> for ConvertSink<S, T> {
     fn push(&mut self, batch: &mut Batch<S>, lot: Lot, now: Nanos) -> bool {
         self.converted.clear();
-        self.converted
-            .items
-            .extend(batch.items.drain(..).map(&*self.convert));
+        self.converted.items.extend(batch.items.drain(..).map(&*self.convert));
         self.converted.roots.append(&mut batch.roots);
         self.inner.push(&mut self.converted, lot, now)
     }

@@ -17,16 +17,8 @@ pub(crate) struct Port<T> {
 
 impl<T> Port<T> {
     pub(crate) fn new(routers: Vec<Router<T>>, clone: Option<Clone1<T>>) -> Self {
-        debug_assert!(
-            routers.len() < 2 || clone.is_some(),
-            "a stream of several consumers cannot be cloned"
-        );
-        Self {
-            batch: Batch::default(),
-            direct: Vec::new(),
-            routers,
-            clone,
-        }
+        debug_assert!(routers.len() < 2 || clone.is_some(), "a stream of several consumers cannot be cloned");
+        Self { batch: Batch::default(), direct: Vec::new(), routers, clone }
     }
 
     /// To how many tasks a batch may be dealt.
@@ -68,11 +60,7 @@ impl<T> Port<T> {
         if !self.direct.is_empty() {
             open = self.flush_direct(lot, now);
         }
-        let mut plain = self
-            .routers
-            .iter_mut()
-            .filter(|router| !router.is_direct())
-            .peekable();
+        let mut plain = self.routers.iter_mut().filter(|router| !router.is_direct()).peekable();
         while let Some(router) = plain.next() {
             match (self.clone, plain.peek().is_some()) {
                 (Some(clone), true) => {
@@ -92,18 +80,11 @@ impl<T> Port<T> {
 
     fn flush_direct(&mut self, lot: &Lot, now: Nanos) -> bool {
         let mut open = true;
-        let mut direct = self
-            .routers
-            .iter_mut()
-            .filter(|router| router.is_direct())
-            .peekable();
+        let mut direct = self.routers.iter_mut().filter(|router| router.is_direct()).peekable();
         while let Some(router) = direct.next() {
             match (self.clone, direct.peek().is_some()) {
                 (Some(clone), true) => {
-                    let copy = self
-                        .direct
-                        .iter()
-                        .map(|(task, item, root)| (*task, clone(item), *root));
+                    let copy = self.direct.iter().map(|(task, item, root)| (*task, clone(item), *root));
                     open &= router.push_direct(copy, lot, now);
                 }
                 _ => open &= router.push_direct(self.direct.drain(..), lot, now),

@@ -22,12 +22,7 @@ pub(crate) struct QueueSink<T> {
 impl<T> QueueSink<T> {
     pub(crate) fn new(inbox: Arc<Inbox<T>>, edge: usize, producer: Arc<Site>) -> Self {
         inbox.add_producer(&producer.wake);
-        Self {
-            inbox,
-            parked: VecDeque::new(),
-            edge,
-            producer,
-        }
+        Self { inbox, parked: VecDeque::new(), edge, producer }
     }
 }
 

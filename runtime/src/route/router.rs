@@ -23,18 +23,8 @@ struct Lane<T> {
 impl<T> Router<T> {
     /// `sinks`: one a task of the consumer.
     pub(crate) fn new(selector: Selector<T>, sinks: impl IntoIterator<Item = Box<dyn Sink<T>>>) -> Self {
-        let lanes = sinks
-            .into_iter()
-            .map(|sink| Lane {
-                batch: Batch::default(),
-                sink,
-            })
-            .collect();
-        Self {
-            selector,
-            lanes,
-            hashes: Vec::new(),
-        }
+        let lanes = sinks.into_iter().map(|sink| Lane { batch: Batch::default(), sink }).collect();
+        Self { selector, lanes, hashes: Vec::new() }
     }
 
     pub(super) fn is_direct(&self) -> bool {
@@ -64,11 +54,7 @@ impl<T> Router<T> {
 
     /// Deals the batch to the lanes.
     fn deal(&mut self, batch: &mut Batch<T>) {
-        let Self {
-            selector,
-            lanes,
-            hashes,
-        } = self;
+        let Self { selector, lanes, hashes } = self;
         let tasks = lanes.len();
         if let Selector::Key(keys) | Selector::PartialKey(keys, _) = selector {
             hashes.clear();
@@ -80,17 +66,12 @@ impl<T> Router<T> {
             Selector::Rotate(rotation) => {
                 for (task, run) in rotation.cut(count) {
                     let lane = &mut lanes[task].batch;
-                    tuples
-                        .by_ref()
-                        .take(run.len())
-                        .for_each(|(item, root)| lane.push(item, root));
+                    tuples.by_ref().take(run.len()).for_each(|(item, root)| lane.push(item, root));
                 }
             }
             Selector::Key(_) => {
                 for ((item, root), hash) in tuples.zip(hashes) {
-                    lanes[task_of_group(key_group(*hash), tasks)]
-                        .batch
-                        .push(item, root);
+                    lanes[task_of_group(key_group(*hash), tasks)].batch.push(item, root);
                 }
             }
             Selector::PartialKey(_, sent) => {
@@ -100,9 +81,7 @@ impl<T> Router<T> {
             }
             Selector::All(clone) => {
                 for (item, root) in tuples {
-                    lanes[1..]
-                        .iter_mut()
-                        .for_each(|lane| lane.batch.push(clone(&item), root));
+                    lanes[1..].iter_mut().for_each(|lane| lane.batch.push(clone(&item), root));
                     lanes[0].batch.push(item, root);
                 }
             }

@@ -48,13 +48,7 @@ struct Entry<V> {
 impl<V: Serialize + DeserializeOwned> Keyed<V> {
     /// A view of `namespace` that keeps at most `entries_max` unchanged values in memory.
     pub fn new(store: Arc<dyn StateStore>, namespace: impl Into<String>, entries_max: usize) -> Self {
-        Self {
-            store,
-            namespace: namespace.into(),
-            entries_max,
-            entries: HashMap::new(),
-            dirty_count: 0,
-        }
+        Self { store, namespace: namespace.into(), entries_max, entries: HashMap::new(), dirty_count: 0 }
     }
 
     /// The value of a key.
@@ -107,12 +101,7 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
             let value = entry.value.as_ref().map(serde_json::to_vec).transpose();
             let value = value.map_err(|error| StateError::new(&self.namespace, error))?;
             let (namespace, key) = (self.namespace.clone(), key.clone());
-            changes.push(StateChange {
-                namespace,
-                key,
-                value,
-                expires_ms: None,
-            });
+            changes.push(StateChange { namespace, key, value, expires_ms: None });
         }
         changes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         Ok(changes)
@@ -145,18 +134,13 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
             self.evict();
             self.entries.insert(key.to_vec(), Entry { value, dirty: false });
         }
-        self.entries
-            .get_mut(key)
-            .ok_or_else(|| StateError::new(&self.namespace, "an entry vanished"))
+        self.entries.get_mut(key).ok_or_else(|| StateError::new(&self.namespace, "an entry vanished"))
     }
 
     fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<V, StateError> {
         serde_json::from_slice(bytes).map_err(|error| {
             let key = String::from_utf8_lossy(key);
-            StateError::new(
-                &self.namespace,
-                format!("the value of `{key}` cannot be read: {error}"),
-            )
+            StateError::new(&self.namespace, format!("the value of `{key}` cannot be read: {error}"))
         })
     }
 
@@ -249,11 +233,6 @@ mod tests {
         };
         store.apply(&[change]).unwrap();
         let error = keyed(&store, 1).get("k").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("state of `n`: the value of `k` cannot be read"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("state of `n`: the value of `k` cannot be read"), "{error}");
     }
 }

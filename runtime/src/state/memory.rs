@@ -65,36 +65,21 @@ mod tests {
 
     fn put(key: &str, value: &str) -> StateChange {
         let (key, value) = (key.as_bytes().to_vec(), Some(value.as_bytes().to_vec()));
-        StateChange {
-            namespace: "n".into(),
-            key,
-            value,
-            expires_ms: None,
-        }
+        StateChange { namespace: "n".into(), key, value, expires_ms: None }
     }
 
     #[test]
     fn a_scan_shows_the_prefix_in_order() {
         let store = MemoryStore::new();
-        store
-            .apply(&[put("b", "1"), put("ab", "2"), put("aa", "3"), put("a", "4")])
-            .unwrap();
-        store
-            .apply(&[StateChange {
-                value: None,
-                ..put("ab", "")
-            }])
-            .unwrap();
+        store.apply(&[put("b", "1"), put("ab", "2"), put("aa", "3"), put("a", "4")]).unwrap();
+        store.apply(&[StateChange { value: None, ..put("ab", "") }]).unwrap();
         let mut seen = Vec::new();
         store
             .scan("n", b"a", &mut |key, value| {
                 seen.push((key.to_vec(), value.to_vec()));
             })
             .unwrap();
-        assert_eq!(
-            seen,
-            [(b"a".to_vec(), b"4".to_vec()), (b"aa".to_vec(), b"3".to_vec())]
-        );
+        assert_eq!(seen, [(b"a".to_vec(), b"4".to_vec()), (b"aa".to_vec(), b"3".to_vec())]);
         assert_eq!(store.get("other", b"a"), Ok(None));
     }
 }

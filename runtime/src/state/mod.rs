@@ -33,10 +33,7 @@ pub struct StateError {
 impl StateError {
     /// An error about `namespace`.
     pub fn new(namespace: impl Into<String>, reason: impl std::fmt::Display) -> Self {
-        Self {
-            namespace: namespace.into(),
-            reason: reason.to_string(),
-        }
+        Self { namespace: namespace.into(), reason: reason.to_string() }
     }
 }
 

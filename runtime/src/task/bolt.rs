@@ -99,23 +99,12 @@ impl<B: Bolt> BoltCore<B> {
         limits: &Config,
     ) -> Result<Self, Failure> {
         let life = Life::new(make, B::prepare, context, limits)?;
-        Ok(Self {
-            life,
-            out,
-            site,
-            is_slow: false,
-        })
+        Ok(Self { life, out, site, is_slow: false })
     }
 
     fn run(&mut self, fragment: &mut Fragment<B::In>) -> Ran {
         let started = self.site.clock.now();
-        let mut run = Run {
-            started,
-            first: fragment.done,
-            timed: 0,
-            failed: 0,
-            fragment,
-        };
+        let mut run = Run { started, first: fragment.done, timed: 0, failed: 0, fragment };
         self.out.begin(run.fragment.lot.clone());
         let mut items = std::mem::take(&mut run.fragment.batch.items);
         let mut rest = items.drain(..);
@@ -138,11 +127,7 @@ impl<B: Bolt> BoltCore<B> {
             run.fail_all(&self.site, &failure);
         }
         self.book(&run, started, now);
-        if sent == Ok(false) && ran == Ran::Done {
-            Ran::Blocked
-        } else {
-            ran
-        }
+        if sent == Ok(false) && ran == Ran::Done { Ran::Blocked } else { ran }
     }
 
     /// Executes until the tuples are worked off, an output is full (`Ok(false)`), or the bolt panics, which fails one tuple.
@@ -152,12 +137,7 @@ impl<B: Bolt> BoltCore<B> {
         rest: &mut std::vec::Drain<'_, B::In>,
         run: &mut Run<'_, B::In>,
     ) -> Result<bool, Failure> {
-        let Self {
-            life,
-            out,
-            site,
-            is_slow,
-        } = self;
+        let Self { life, out, site, is_slow } = self;
         let Some(bolt) = life.get() else { return Ok(true) };
         let ran = catch_unwind(AssertUnwindSafe(|| {
             for item in rest.by_ref() {
@@ -228,12 +208,7 @@ impl<B: Bolt> BoltTask<B> {
     pub(crate) fn new(core: BoltCore<B>, inbox: Arc<Inbox<B::In>>, tick_ms: Option<u64>) -> Self {
         let ticker = Ticker::new(tick_ms, core.site.clock.now());
         let _first = core.site.own.queue.set(inbox.gauge());
-        Self {
-            core,
-            inbox,
-            current: None,
-            ticker,
-        }
+        Self { core, inbox, current: None, ticker }
     }
 }
 
@@ -248,11 +223,7 @@ impl<B: Bolt> Task for BoltTask<B> {
             self.core.tick(now);
         }
         let Some(mut fragment) = self.current.take().or_else(|| self.inbox.pop()) else {
-            return if ticked {
-                Step::Progress
-            } else {
-                Step::Wait(self.ticker.as_ref().map(Ticker::due))
-            };
+            return if ticked { Step::Progress } else { Step::Wait(self.ticker.as_ref().map(Ticker::due)) };
         };
         let ran = self.core.run(&mut fragment);
         if fragment.batch.items.is_empty() {
@@ -284,13 +255,7 @@ pub(crate) struct FusedSink<B: Bolt> {
 impl<B: Bolt> FusedSink<B> {
     pub(crate) fn new(core: Option<BoltCore<B>>, edge: usize, producer: Arc<Site>) -> Self {
         debug_assert!(core.is_some(), "two producers share a fused bolt");
-        Self {
-            core,
-            edge,
-            producer,
-            backlog: VecDeque::new(),
-            spare: Batch::default(),
-        }
+        Self { core, edge, producer, backlog: VecDeque::new(), spare: Batch::default() }
     }
 
     /// Works off the backlog; false if something remains in the way.

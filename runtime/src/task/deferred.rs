@@ -55,8 +55,7 @@ struct Timeouts {
 impl Timeouts {
     fn watch(&mut self, held: &Arc<Held>, now: Nanos) {
         if let Some(ms) = self.after_ms {
-            self.queue
-                .push_back((now.saturating_add(millis(ms)), Arc::downgrade(held)));
+            self.queue.push_back((now.saturating_add(millis(ms)), Arc::downgrade(held)));
         }
     }
 
@@ -67,9 +66,8 @@ impl Timeouts {
             match held.upgrade() {
                 Some(held) if *due <= now => {
                     let ms = self.after_ms.unwrap_or(0);
-                    any |= held.expire(&Failure::retry(format!(
-                        "held for longer than message_timeout_ms = {ms}"
-                    )));
+                    any |= held
+                        .expire(&Failure::retry(format!("held for longer than message_timeout_ms = {ms}")));
                 }
                 Some(_) => break,
                 None => {}
@@ -108,10 +106,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
             inbox,
             ticker: Ticker::new(tick_ms, site.clock.now()),
             site,
-            timeouts: Timeouts {
-                after_ms: limits.message_timeout_ms,
-                queue: VecDeque::new(),
-            },
+            timeouts: Timeouts { after_ms: limits.message_timeout_ms, queue: VecDeque::new() },
             held_count_max: limits.held_count_max,
             flush,
         })
@@ -119,13 +114,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
 
     fn run(&mut self, mut fragment: Fragment<B::In>, now: Nanos) {
         let (edge, count) = (fragment.edge, fragment.batch.len());
-        let held = Held::new(
-            fragment.lot.clone(),
-            &fragment.batch.roots,
-            &self.site,
-            edge,
-            fragment.sent,
-        );
+        let held = Held::new(fragment.lot.clone(), &fragment.batch.roots, &self.site, edge, fragment.sent);
         let held = Arc::new(held);
         self.timeouts.watch(&held, now);
         let mut items = std::mem::take(&mut fragment.batch.items);
@@ -183,10 +172,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
     /// Whether to flush now, given what the inbox had.
     fn flush_is_due(&mut self, now: Nanos, inbox_empty: bool, phase: Phase) -> bool {
         let ticked = self.ticker.as_mut().is_some_and(|ticker| ticker.take(now));
-        let (holds, full) = (
-            self.site.in_hand() > 0,
-            self.site.in_hand() >= self.held_count_max,
-        );
+        let (holds, full) = (self.site.in_hand() > 0, self.site.in_hand() >= self.held_count_max);
         let state = &self.flush;
         if state.failures > 0 && now < state.not_before {
             return false;
@@ -223,11 +209,7 @@ impl<B: DeferredBolt> Task for DeferredTask<B> {
             self.flush(now);
             progress = true;
         }
-        if progress {
-            Step::Progress
-        } else {
-            self.wait(phase)
-        }
+        if progress { Step::Progress } else { self.wait(phase) }
     }
 
     fn close(&mut self) {

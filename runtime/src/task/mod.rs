@@ -49,10 +49,7 @@ pub(crate) struct Ticker {
 
 impl Ticker {
     pub(crate) fn new(tick_ms: Option<u64>, now: Nanos) -> Option<Self> {
-        tick_ms.map(millis).map(|every| Self {
-            every,
-            due: now.saturating_add(every),
-        })
+        tick_ms.map(millis).map(|every| Self { every, due: now.saturating_add(every) })
     }
 
     /// True once when a tick is due. Ticks that were missed are not made up for.

@@ -59,16 +59,11 @@ impl<S: AsyncSink> SinkTask<S> {
         site: Arc<Site>,
         inbox: Arc<Inbox<S::In>>,
     ) -> Result<Self, Failure> {
-        let tokio = context
-            .tokio
-            .clone()
-            .ok_or_else(|| Failure::retry("there is no tokio runtime"))?;
+        let tokio = context.tokio.clone().ok_or_else(|| Failure::retry("there is no tokio runtime"))?;
         let sink = build(make, S::prepare, context)?;
         let limits = sink.limits();
         if limits.batch_count_max == 0 || limits.in_flight_max == 0 {
-            return Err(Failure::reject(
-                "batch_count_max and in_flight_max must be 1 or more",
-            ));
+            return Err(Failure::reject("batch_count_max and in_flight_max must be 1 or more"));
         }
         let _first = site.own.queue.set(inbox.gauge());
         Ok(Self {
@@ -87,12 +82,7 @@ impl<S: AsyncSink> SinkTask<S> {
     fn take_answers(&mut self, now: Nanos) -> bool {
         let answers = std::mem::take(&mut *unpoisoned(&self.answers));
         let any = !answers.is_empty();
-        for Answer {
-            anchors,
-            results,
-            begun,
-        } in answers
-        {
+        for Answer { anchors, results, begun } in answers {
             self.in_flight -= 1;
             self.site.executed(anchors.len(), now.saturating_sub(begun));
             let missing = match results {
@@ -124,8 +114,7 @@ impl<S: AsyncSink> SinkTask<S> {
             let held = Arc::new(Held::new(lot, roots, &self.site, fragment.edge, fragment.sent));
             fragment.done = fragment.batch.len();
             let anchored = fragment.batch.items.drain(..).enumerate();
-            self.waiting
-                .extend(anchored.map(|(at, item)| (item, Anchor::new(Arc::clone(&held), at))));
+            self.waiting.extend(anchored.map(|(at, item)| (item, Anchor::new(Arc::clone(&held), at))));
             self.inbox.give_back(fragment.into_buffers());
         }
         any
@@ -146,16 +135,8 @@ impl<S: AsyncSink> SinkTask<S> {
         let (batch, anchors) = self.waiting.drain(..count).unzip();
         self.since = now;
         self.in_flight += 1;
-        let answer = Some(Answer {
-            anchors,
-            results: None,
-            begun: now,
-        });
-        let courier = Courier {
-            answer,
-            answers: Arc::clone(&self.answers),
-            site: Arc::clone(&self.site),
-        };
+        let answer = Some(Answer { anchors, results: None, begun: now });
+        let courier = Courier { answer, answers: Arc::clone(&self.answers), site: Arc::clone(&self.site) };
         let sink = Arc::clone(&self.sink);
         drop(self.tokio.spawn(async move {
             let mut courier = courier;

@@ -83,10 +83,7 @@ impl<S: Spout> SpoutTask<S> {
     #[cold]
     fn lost(&mut self, failure: &Failure) {
         tracing::warn!(spout = self.site.name(), pending = self.pending, %failure, "the tuples of a lost spout are forgotten");
-        self.site
-            .own
-            .failed
-            .fetch_add(self.pending as u64, Ordering::Relaxed);
+        self.site.own.failed.fetch_add(self.pending as u64, Ordering::Relaxed);
         self.home = Arc::new(Home::new(Arc::clone(&self.site.wake)));
         self.retries.clear();
         self.pending = 0;
@@ -154,12 +151,7 @@ impl<S: Spout> SpoutTask<S> {
     fn failed(&mut self, id: u64, autopsy: &Autopsy, now: Nanos) {
         let (attempt, verdict) = self.retries.failed(id, autopsy.kind, now, &mut self.rng);
         let spout = self.site.name().to_owned();
-        let autopsy = Autopsy {
-            spout,
-            id: Some(id),
-            attempt,
-            ..autopsy.clone()
-        };
+        let autopsy = Autopsy { spout, id: Some(id), attempt, ..autopsy.clone() };
         match verdict {
             Verdict::Retry => tracing::debug!(spout = autopsy.spout, id, "{autopsy}"),
             Verdict::GiveUp => tracing::warn!(spout = autopsy.spout, id, "given up: {autopsy}"),
@@ -187,8 +179,7 @@ impl<S: Spout> SpoutTask<S> {
                     self.retries.forget(id);
                     self.pending = self.pending.saturating_sub(1);
                     self.site.own.acked.fetch_add(1, Ordering::Relaxed);
-                    self.site
-                        .error(&format!("tuple {id} failed and is gone from the spout"));
+                    self.site.error(&format!("tuple {id} failed and is gone from the spout"));
                 }
                 None => return any,
             }
@@ -281,11 +272,7 @@ impl<S: Spout> Task for SpoutTask<S> {
             return Step::Wait(Some(now.saturating_add(BLOCKED_WAIT)));
         }
         self.show();
-        if progress {
-            Step::Progress
-        } else {
-            self.wait(phase)
-        }
+        if progress { Step::Progress } else { self.wait(phase) }
     }
 
     fn close(&mut self) {

@@ -82,10 +82,7 @@ struct Placement {
 
 impl Placement {
     fn new(components: &[Component], workers: usize, fusion: bool) -> Self {
-        let mut placement = Self {
-            worker_of: Vec::new(),
-            fused: Vec::new(),
-        };
+        let mut placement = Self { worker_of: Vec::new(), fused: Vec::new() };
         let mut next = 0;
         for component in components {
             let producer = component.inputs.first().map(|input| input.from);
@@ -95,9 +92,7 @@ impl Placement {
             } else {
                 let (tasks, executors, first) = (component.options.tasks, component.executors(), next);
                 next = (next + executors) % workers;
-                (0..tasks)
-                    .map(|task| (first + task * executors / tasks) % workers)
-                    .collect()
+                (0..tasks).map(|task| (first + task * executors / tasks) % workers).collect()
             };
             placement.worker_of.push(workers_of);
             placement.fused.push(fused);
@@ -128,11 +123,8 @@ impl Assembly {
         let plan = unpoisoned(&wiring).plan()?;
         let workers = limits.workers();
         let placement = Placement::new(&unpoisoned(&wiring).components, workers, limits.fusion);
-        let builds: Vec<Build> = unpoisoned(&wiring)
-            .components
-            .iter()
-            .map(|c| Arc::clone(&c.build))
-            .collect();
+        let builds: Vec<Build> =
+            unpoisoned(&wiring).components.iter().map(|c| Arc::clone(&c.build)).collect();
         let mut assembly = Self {
             books: Arc::new(Books::new(plan, clock, limits.autopsies_count_max)),
             wakes: (0..workers).map(|_| Arc::default()).collect(),
@@ -180,26 +172,16 @@ impl Assembly {
 
     pub(crate) fn add(&mut self, component: usize, task: usize, runnable: Box<dyn Task>) {
         let worker = self.workers.worker_of[component][task];
-        self.placed.push(Placed {
-            worker,
-            task: runnable,
-        });
+        self.placed.push(Placed { worker, task: runnable });
     }
 
     pub(crate) fn register<T: 'static>(&mut self, component: usize, stream: usize, router: MakeRouter<T>) {
-        self.routers
-            .entry((component, stream))
-            .or_default()
-            .push(Box::new(router));
+        self.routers.entry((component, stream)).or_default().push(Box::new(router));
     }
 
     pub(crate) fn emitter<T: Send + 'static>(&self, site: &Arc<Site>) -> Emitter<T> {
         let (component, worker) = (site.component, self.workers.worker_of[site.component][site.task]);
-        let origin = Origin {
-            site: Arc::clone(site),
-            worker,
-            rng: self.rng(site),
-        };
+        let origin = Origin { site: Arc::clone(site), worker, rng: self.rng(site) };
         let sides: Vec<(&'static str, usize, MakePort)> = {
             let wiring = unpoisoned(&self.wiring);
             let slots = wiring.components[component].streams.iter().enumerate();
@@ -207,10 +189,8 @@ impl Assembly {
                 .filter_map(|(stream, slot)| slot.side.as_ref().map(|side| (slot.name, stream, side.port)))
                 .collect()
         };
-        let sides = sides
-            .into_iter()
-            .map(|(name, stream, port)| (name, port(self, &origin, stream)))
-            .collect();
+        let sides =
+            sides.into_iter().map(|(name, stream, port)| (name, port(self, &origin, stream))).collect();
         Emitter::new(self.port(&origin, 0), sides, self.limits.batch_count_max)
     }
 
@@ -222,53 +202,32 @@ impl Assembly {
         let slot = (origin.site.component, stream);
         let makes = self.routers.get(&slot).map(Vec::as_slice).unwrap_or_default();
         // The builder's handles are typed, so what is registered for a stream is of the stream's type.
-        let makes = makes
-            .iter()
-            .filter_map(|make| make.downcast_ref::<MakeRouter<T>>());
+        let makes = makes.iter().filter_map(|make| make.downcast_ref::<MakeRouter<T>>());
         let clone = unpoisoned(&self.wiring).clone_of::<T>(slot.0, slot.1);
         Port::new(makes.map(|make| make(origin)).collect(), clone)
     }
 
     fn first_edge(&self, component: usize) -> usize {
-        self.books.plan.components[..component]
-            .iter()
-            .map(|component| component.inputs.len())
-            .sum()
+        self.books.plan.components[..component].iter().map(|component| component.inputs.len()).sum()
     }
 
     pub(crate) fn prepare_error(site: &Site, failure: Failure) -> StartError {
-        StartError::Prepare {
-            component: site.name().to_owned(),
-            task: site.task,
-            failure,
-        }
+        StartError::Prepare { component: site.name().to_owned(), task: site.task, failure }
     }
 
     fn inboxes<T: Send + 'static>(&mut self, component: usize, edges: &Edges<T>) -> Vec<Arc<Inbox<T>>> {
         let worker_of = Arc::clone(&self.workers.worker_of[component]);
         let inbox = |worker: &usize| {
-            Arc::new(Inbox::new(
-                self.limits.queue_batches_max,
-                Arc::clone(&self.wakes[*worker]),
-            ))
+            Arc::new(Inbox::new(self.limits.queue_batches_max, Arc::clone(&self.wakes[*worker])))
         };
         let inboxes: Arc<[Arc<Inbox<T>>]> = worker_of.iter().map(inbox).collect();
         let first_edge = self.first_edge(component);
         edges.connect(self, |_, place| {
             let (inboxes, edge) = (Arc::clone(&inboxes), first_edge + place);
             let lanes: Lanes<T> = Arc::new(move |origin, task| {
-                Box::new(QueueSink::new(
-                    Arc::clone(&inboxes[task]),
-                    edge,
-                    Arc::clone(&origin.site),
-                ))
+                Box::new(QueueSink::new(Arc::clone(&inboxes[task]), edge, Arc::clone(&origin.site)))
             });
-            Connection {
-                lanes,
-                tasks: worker_of.len(),
-                local: Arc::clone(&worker_of),
-                fused: false,
-            }
+            Connection { lanes, tasks: worker_of.len(), local: Arc::clone(&worker_of), fused: false }
         });
         inboxes.to_vec()
     }
@@ -308,12 +267,7 @@ impl Assembly {
                 // One edge, and each of its producers takes the bolt of its own number, once.
                 Box::new(FusedSink::new(core, edge, Arc::clone(&origin.site)))
             });
-            Connection {
-                lanes,
-                tasks: local.len(),
-                local: Arc::clone(&local),
-                fused: true,
-            }
+            Connection { lanes, tasks: local.len(), local: Arc::clone(&local), fused: true }
         });
     }
 

@@ -47,10 +47,7 @@ impl<T: Send + 'static> Edge<T> {
                 Box::new(move |origin: &Origin| connection.router(&grouping, origin)),
             );
         };
-        Self {
-            slot,
-            connect: Arc::new(connect),
-        }
+        Self { slot, connect: Arc::new(connect) }
     }
 
     fn convert<U: Send + 'static>(self, convert: Convert<T, U>) -> Edge<U> {
@@ -71,10 +68,7 @@ impl<T: Send + 'static> Edge<T> {
                 },
             );
         };
-        Edge {
-            slot,
-            connect: Arc::new(connect),
-        }
+        Edge { slot, connect: Arc::new(connect) }
     }
 }
 
@@ -84,9 +78,7 @@ impl<T> Connection<T> {
             let only = (self.lanes)(origin, origin.site.task);
             return Router::new(Grouping::Global.selector(1, &[], origin.rng.clone()), [only]);
         }
-        let local: Vec<usize> = (0..self.tasks)
-            .filter(|task| self.local[*task] == origin.worker)
-            .collect();
+        let local: Vec<usize> = (0..self.tasks).filter(|task| self.local[*task] == origin.worker).collect();
         let sinks = (0..self.tasks).map(|task| (self.lanes)(origin, task));
         Router::new(grouping.selector(self.tasks, &local, origin.rng.clone()), sinks)
     }
@@ -95,11 +87,7 @@ impl<T> Connection<T> {
 /// Options.
 impl<T: Send + 'static> Input<T> {
     pub(crate) fn new(wiring: Arc<Mutex<Wiring>>, edge: Edge<T>) -> Self {
-        Self {
-            wiring,
-            edges: vec![edge],
-            options: Options::default(),
-        }
+        Self { wiring, edges: vec![edge], options: Options::default() }
     }
 
     /// How many instances of the component there are (one, if not said otherwise).
@@ -123,16 +111,8 @@ impl<T: Send + 'static> Input<T> {
     /// Converts every tuple on its way, so that inputs of different types can be joined by [`and`](Self::and).
     pub fn into_input<U: Send + 'static>(self, convert: impl Fn(T) -> U + Send + Sync + 'static) -> Input<U> {
         let convert: Convert<T, U> = Arc::new(convert);
-        let edges = self
-            .edges
-            .into_iter()
-            .map(|edge| edge.convert(Arc::clone(&convert)))
-            .collect();
-        Input {
-            wiring: self.wiring,
-            edges,
-            options: self.options,
-        }
+        let edges = self.edges.into_iter().map(|edge| edge.convert(Arc::clone(&convert))).collect();
+        Input { wiring: self.wiring, edges, options: self.options }
     }
 
     /// Reads another input beside this one. The options are this one's.
@@ -186,12 +166,10 @@ impl<T: Send + 'static> Input<T> {
     /// Makes a sink; `factory` makes one instance a task.
     pub fn sink<S: AsyncSink<In = T>>(self, name: &str, factory: impl Fn() -> S + Send + Sync + 'static) {
         let make: Factory<S> = Arc::new(factory);
-        let sink = self.component::<Nothing>(
-            name,
-            ComponentKind::Sink,
-            &[],
-            move |assembly, edges, component| assembly.sinks(component, edges, &make),
-        );
+        let sink =
+            self.component::<Nothing>(name, ComponentKind::Sink, &[], move |assembly, edges, component| {
+                assembly.sinks(component, edges, &make)
+            });
         sink.end();
     }
 

@@ -34,9 +34,7 @@ pub struct Topology {
 impl Topology {
     /// An empty topology.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            wiring: Arc::new(Mutex::new(Wiring::new(name.into()))),
-        }
+        Self { wiring: Arc::new(Mutex::new(Wiring::new(name.into()))) }
     }
 
     /// Adds a spout of one task: a factory (`Fn() -> impl Spout`), or an iterator whose items are kept for replay.
@@ -64,13 +62,7 @@ impl Topology {
 
     /// Options for a spout: `topology.tasks(3).spout("log", factory)`.
     pub fn tasks(&self, tasks: usize) -> SpoutOptions<'_> {
-        SpoutOptions {
-            topology: self,
-            options: Options {
-                tasks,
-                ..Options::default()
-            },
-        }
+        SpoutOptions { topology: self, options: Options { tasks, ..Options::default() } }
     }
 
     /// Validates the wiring and shows it as data.
@@ -100,23 +92,14 @@ impl Topology {
                 let site = assembly.site(component, task);
                 let out = assembly.emitter::<S::Item>(&site);
                 let (context, rng) = (assembly.context(&site), assembly.rng(&site));
-                let spout = SpoutTask::new(
-                    Arc::clone(&make),
-                    out,
-                    context,
-                    Arc::clone(&site),
-                    &assembly.limits,
-                    rng,
-                );
+                let spout =
+                    SpoutTask::new(Arc::clone(&make), out, context, Arc::clone(&site), &assembly.limits, rng);
                 let spout = spout.map_err(|failure| Assembly::prepare_error(&site, failure))?;
                 assembly.add(component, task, Box::new(spout));
             }
             Ok(())
         });
-        Stream::of(
-            &self.wiring,
-            unpoisoned(&self.wiring).add::<S::Item>(component, &[]),
-        )
+        Stream::of(&self.wiring, unpoisoned(&self.wiring).add::<S::Item>(component, &[]))
     }
 }
 
@@ -137,8 +120,7 @@ impl SpoutOptions<'_> {
 
     /// Adds the spout.
     pub fn spout<S: IntoSpout<M>, M>(self, name: &str, spout: S) -> Stream<<S::Spout as Spout>::Item> {
-        self.topology
-            .add_spout(name, ComponentKind::Spout, self.options, spout.into_factory())
+        self.topology.add_spout(name, ComponentKind::Spout, self.options, spout.into_factory())
     }
 
     /// Adds an asynchronous spout.
@@ -149,15 +131,12 @@ impl SpoutOptions<'_> {
     {
         let make: Factory<S> = Arc::new(factory);
         let bridge: Factory<Bridge<S>> = Arc::new(move || Bridge::new(Arc::clone(&make)));
-        self.topology
-            .add_spout(name, ComponentKind::AsyncSpout, self.options, bridge)
+        self.topology.add_spout(name, ComponentKind::AsyncSpout, self.options, bridge)
     }
 }
 
 impl fmt::Debug for Topology {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Topology")
-            .field(&unpoisoned(&self.wiring).name)
-            .finish()
+        f.debug_tuple("Topology").field(&unpoisoned(&self.wiring).name).finish()
     }
 }

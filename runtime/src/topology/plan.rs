@@ -114,15 +114,7 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "topology {}", self.topology)?;
         for component in &self.components {
-            let PlanComponent {
-                name,
-                kind,
-                tasks,
-                executors,
-                streams,
-                tick_ms,
-                inputs,
-            } = component;
+            let PlanComponent { name, kind, tasks, executors, streams, tick_ms, inputs } = component;
             write!(f, "\n{kind} {name}: tasks {tasks}, executors {executors}")?;
             if let Some(ms) = tick_ms {
                 write!(f, ", tick {ms} ms")?;
@@ -130,12 +122,7 @@ impl fmt::Display for Plan {
             if !streams.is_empty() {
                 write!(f, ", emits {}", streams.join(", "))?;
             }
-            for PlanInput {
-                from,
-                stream,
-                grouping,
-            } in inputs
-            {
+            for PlanInput { from, stream, grouping } in inputs {
                 write!(f, "\n    {grouping} from {from}")?;
                 if stream != DEFAULT_STREAM {
                     write!(f, "/{stream}")?;

@@ -34,12 +34,7 @@ pub struct Stream<T> {
 
 impl<T: Send + 'static> Stream<T> {
     pub(crate) fn of(wiring: &Arc<Mutex<Wiring>>, component: usize) -> Self {
-        Self {
-            wiring: Arc::clone(wiring),
-            component,
-            slot: 0,
-            item: PhantomData,
-        }
+        Self { wiring: Arc::clone(wiring), component, slot: 0, item: PhantomData }
     }
 
     /// Deals tuples evenly to all tasks.
@@ -79,9 +74,7 @@ impl<T: Send + 'static> Stream<T> {
         K: Hash + ?Sized,
         F: Fn(&T) -> &K + Send + Sync + 'static,
     {
-        self.group(Grouping::PartialKey(Arc::new(move |tuple: &T| {
-            key_hash(key(tuple))
-        })))
+        self.group(Grouping::PartialKey(Arc::new(move |tuple: &T| key_hash(key(tuple)))))
     }
 
     /// Every task gets every tuple.
@@ -113,32 +106,20 @@ impl<T: Send + 'static> Stream<T> {
         T: Clone,
         G: CustomGrouping<T> + Clone + Sync + 'static,
     {
-        self.group(Grouping::Custom(
-            Arc::new(move || Box::new(grouping.clone())),
-            T::clone,
-        ))
+        self.group(Grouping::Custom(Arc::new(move || Box::new(grouping.clone())), T::clone))
     }
 
     /// A further stream of the same component, which the component must declare.
     pub fn side<U: Send + 'static>(&self, stream: &StreamId<U>) -> Stream<U> {
         let slot = unpoisoned(&self.wiring).side::<U>(self.component, stream.name());
-        Stream {
-            wiring: Arc::clone(&self.wiring),
-            component: self.component,
-            slot,
-            item: PhantomData,
-        }
+        Stream { wiring: Arc::clone(&self.wiring), component: self.component, slot, item: PhantomData }
     }
 
     /// Nobody reads this stream, on purpose.
     pub fn end(self) {}
 
     fn group(self, grouping: Grouping<T>) -> Input<T> {
-        let slot = InputSlot {
-            from: self.component,
-            stream: self.slot,
-            grouping: grouping.kind(),
-        };
+        let slot = InputSlot { from: self.component, stream: self.slot, grouping: grouping.kind() };
         Input::new(self.wiring, Edge::new(slot, grouping))
     }
 }
@@ -146,11 +127,7 @@ impl<T: Send + 'static> Stream<T> {
 impl<T: Clone + Send + 'static> Clone for Stream<T> {
     fn clone(&self) -> Self {
         unpoisoned(&self.wiring).set_clone::<T>(self.component, self.slot, T::clone);
-        Self {
-            wiring: Arc::clone(&self.wiring),
-            item: PhantomData,
-            ..*self
-        }
+        Self { wiring: Arc::clone(&self.wiring), item: PhantomData, ..*self }
     }
 }
 

@@ -42,11 +42,7 @@ pub(crate) struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            tasks: 1,
-            executors: None,
-            tick_ms: None,
-        }
+        Self { tasks: 1, executors: None, tick_ms: None }
     }
 }
 
@@ -75,34 +71,18 @@ impl Component {
         inputs: Vec<InputSlot>,
         build: impl Fn(&mut Assembly, usize) -> Result<(), StartError> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind,
-            options,
-            streams: Vec::new(),
-            inputs,
-            build: Arc::new(build),
-        }
+        Self { name: name.to_owned(), kind, options, streams: Vec::new(), inputs, build: Arc::new(build) }
     }
 }
 
 impl Wiring {
     pub(crate) fn new(name: String) -> Self {
-        Self {
-            name,
-            components: Vec::new(),
-            mistakes: Vec::new(),
-        }
+        Self { name, components: Vec::new(), mistakes: Vec::new() }
     }
 
     /// Adds a component whose main stream carries `T`, and says its index.
     pub(crate) fn add<T: 'static>(&mut self, mut component: Component, sides: &[DeclaredStream]) -> usize {
-        let main = StreamSlot {
-            name: DEFAULT_STREAM,
-            item: TypeId::of::<T>(),
-            clone: None,
-            side: None,
-        };
+        let main = StreamSlot { name: DEFAULT_STREAM, item: TypeId::of::<T>(), clone: None, side: None };
         component.streams.push(main);
         component.streams.extend(sides.iter().map(|side| StreamSlot {
             name: side.name,
@@ -117,13 +97,10 @@ impl Wiring {
     /// The index of a side stream; a stream that is not there is reported by `plan`.
     pub(crate) fn side<T: 'static>(&mut self, component: usize, name: &'static str) -> usize {
         let slots = &self.components[component].streams;
-        let found = slots
-            .iter()
-            .position(|slot| slot.name == name && slot.item == TypeId::of::<T>());
+        let found = slots.iter().position(|slot| slot.name == name && slot.item == TypeId::of::<T>());
         found.unwrap_or_else(|| {
             let (component, stream) = (self.components[component].name.clone(), name.to_owned());
-            self.mistakes
-                .push(PlanError::UndeclaredStream { component, stream });
+            self.mistakes.push(PlanError::UndeclaredStream { component, stream });
             0
         })
     }
@@ -137,11 +114,7 @@ impl Wiring {
     }
 
     pub(crate) fn clone_of<T: 'static>(&self, component: usize, stream: usize) -> Option<Clone1<T>> {
-        self.components[component].streams[stream]
-            .clone
-            .as_ref()?
-            .downcast_ref::<Clone1<T>>()
-            .copied()
+        self.components[component].streams[stream].clone.as_ref()?.downcast_ref::<Clone1<T>>().copied()
     }
 
     pub(crate) fn plan(&self) -> Result<Plan, PlanError> {
@@ -151,26 +124,15 @@ impl Wiring {
         let mut names = HashSet::new();
         for component in &self.components {
             if !names.insert(&component.name) {
-                return Err(PlanError::DuplicateName {
-                    name: component.name.clone(),
-                });
+                return Err(PlanError::DuplicateName { name: component.name.clone() });
             }
             component.validate()?;
         }
         if !self.components.iter().any(|component| component.kind.is_spout()) {
-            return Err(PlanError::NoSpout {
-                name: self.name.clone(),
-            });
+            return Err(PlanError::NoSpout { name: self.name.clone() });
         }
-        let components = self
-            .components
-            .iter()
-            .map(|component| self.plan_of(component))
-            .collect();
-        Ok(Plan {
-            topology: self.name.clone(),
-            components,
-        })
+        let components = self.components.iter().map(|component| self.plan_of(component)).collect();
+        Ok(Plan { topology: self.name.clone(), components })
     }
 
     fn plan_of(&self, component: &Component) -> PlanComponent {
@@ -179,10 +141,8 @@ impl Wiring {
             stream: self.components[input.from].streams[input.stream].name.to_owned(),
             grouping: input.grouping,
         };
-        let emits = component
-            .streams
-            .iter()
-            .filter(|slot| slot.item != TypeId::of::<std::convert::Infallible>());
+        let emits =
+            component.streams.iter().filter(|slot| slot.item != TypeId::of::<std::convert::Infallible>());
         PlanComponent {
             name: component.name.clone(),
             kind: component.kind,
@@ -209,11 +169,7 @@ impl Component {
             return Err(PlanError::TaskCount { name, max: TASKS_MAX });
         }
         if executors == 0 || executors > tasks {
-            return Err(PlanError::ExecutorCount {
-                name,
-                tasks,
-                executors,
-            });
+            return Err(PlanError::ExecutorCount { name, tasks, executors });
         }
         if self.options.tick_ms == Some(0) {
             return Err(PlanError::ZeroTick { name });
@@ -222,12 +178,7 @@ impl Component {
             return Err(PlanError::SinkTick { name });
         }
         let groups = usize::from(KEY_GROUPS);
-        if tasks > groups
-            && self
-                .inputs
-                .iter()
-                .any(|input| input.grouping == GroupingKind::Key)
-        {
+        if tasks > groups && self.inputs.iter().any(|input| input.grouping == GroupingKind::Key) {
             return Err(PlanError::MoreTasksThanKeyGroups { name, tasks, groups });
         }
         Ok(())
@@ -236,8 +187,6 @@ impl Component {
 
 impl fmt::Debug for Wiring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wiring")
-            .field("name", &self.name)
-            .finish_non_exhaustive()
+        f.debug_struct("Wiring").field("name", &self.name).finish_non_exhaustive()
     }
 }

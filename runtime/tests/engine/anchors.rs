@@ -58,32 +58,15 @@ fn what_fails_of_many_fails_them_all_and_only_them() {
         let failed = fails.clone();
         let refuse = move |sum: u64, _: &mut Emitter<()>| {
             failed.add(sum);
-            if failed.len() == 1 {
-                Err(Failure::retry("the first sum is refused"))
-            } else {
-                Ok(())
-            }
+            if failed.len() == 1 { Err(Failure::retry("the first sum is refused")) } else { Ok(()) }
         };
         sums.shuffle().closure("refuse", refuse).end();
         let (summary, snapshot) = run(&topology, tight(), seed);
         log.assert_all_acked_once("in the end");
-        let refused = snapshot
-            .failures
-            .iter()
-            .filter_map(|autopsy| autopsy.id)
-            .sum::<u64>();
-        assert_eq!(
-            refused,
-            fails.all()[0],
-            "the tuples that failed are those of the refused sum"
-        );
+        let refused = snapshot.failures.iter().filter_map(|autopsy| autopsy.id).sum::<u64>();
+        assert_eq!(refused, fails.all()[0], "the tuples that failed are those of the refused sum");
         assert_eq!(summary.failed, snapshot.failures.len() as u64);
-        assert!(
-            snapshot
-                .failures
-                .iter()
-                .all(|autopsy| autopsy.component == "refuse")
-        );
+        assert!(snapshot.failures.iter().all(|autopsy| autopsy.component == "refuse"));
     }
 }
 
@@ -100,20 +83,10 @@ fn what_is_handed_on_does_not_time_out_however_long_it_waits_downstream() {
     for seed in SEEDS {
         let log = Log::of(40);
         let topology = Topology::new("t");
-        let sums = topology
-            .spout("numbers", log.spout())
-            .shuffle()
-            .deferred("sum", Sum::default);
+        let sums = topology.spout("numbers", log.spout()).shuffle().deferred("sum", Sum::default);
         sums.shuffle().sink("away", || Away);
-        let mut driver = Driver::new(
-            &topology,
-            Config {
-                message_timeout_ms: Some(1000),
-                ..tight()
-            },
-            seed,
-        )
-        .unwrap();
+        let mut driver =
+            Driver::new(&topology, Config { message_timeout_ms: Some(1000), ..tight() }, seed).unwrap();
         driver.advance(Duration::from_mins(10));
         let snapshot = driver.snapshot();
         let sum = snapshot.component("sum").unwrap();
@@ -155,37 +128,22 @@ impl DeferredBolt for Twice {
 
 #[test]
 fn giving_up_in_the_middle_of_an_anchored_emission_acks_nothing() {
-    let ways: [(fn() -> Failure, u64); 2] = [
-        (|| Failure::retry("in the middle"), 0),
-        (|| panic!("in the middle"), 20),
-    ];
-    for ((give_up, restarts), seed) in ways
-        .into_iter()
-        .flat_map(|way| SEEDS.map(move |seed| (way, seed)))
-    {
+    let ways: [(fn() -> Failure, u64); 2] =
+        [(|| Failure::retry("in the middle"), 0), (|| panic!("in the middle"), 20)];
+    for ((give_up, restarts), seed) in ways.into_iter().flat_map(|way| SEEDS.map(move |seed| (way, seed))) {
         let (log, tried, seen) = (Log::of(20), Seen::new(), Seen::new());
         let topology = Topology::new("t");
         let twice = topology
             .spout("numbers", log.spout())
             .shuffle()
-            .deferred("twice", move || Twice {
-                tried: tried.clone(),
-                give_up,
-            });
+            .deferred("twice", move || Twice { tried: tried.clone(), give_up });
         let all = seen.clone();
         twice.shuffle().for_each("see", move |n| all.add(n));
         let (summary, snapshot) = run(&topology, tight(), seed);
         log.assert_all_acked_once("at the second attempt");
         assert_eq!((summary.failed, summary.restarts), (20, restarts));
-        assert!(
-            snapshot
-                .failures
-                .iter()
-                .all(|autopsy| autopsy.reason.ends_with("in the middle"))
-        );
-        let expected = (0..20)
-            .flat_map(|n| vec![n; if n % 2 == 0 { 2 } else { 3 }])
-            .collect::<Vec<_>>();
+        assert!(snapshot.failures.iter().all(|autopsy| autopsy.reason.ends_with("in the middle")));
+        let expected = (0..20).flat_map(|n| vec![n; if n % 2 == 0 { 2 } else { 3 }]).collect::<Vec<_>>();
         assert_eq!(seen.sorted(), expected);
     }
 }

@@ -26,10 +26,7 @@ struct LogState {
 impl Log {
     /// Entries 0 to `end`, each of which is its own number.
     pub(crate) fn of(end: u64) -> Self {
-        Self(Arc::new(Mutex::new(LogState {
-            end,
-            ..LogState::default()
-        })))
+        Self(Arc::new(Mutex::new(LogState { end, ..LogState::default() })))
     }
 
     /// A spout over it.
@@ -73,11 +70,7 @@ impl Spout for LogSpout {
             log.out += 1;
             log.out_max = log.out_max.max(log.out);
         }
-        Ok(if log.next == log.end {
-            Next::Exhausted
-        } else {
-            Next::Emitted
-        })
+        Ok(if log.next == log.end { Next::Exhausted } else { Next::Emitted })
     }
 
     fn ack(&mut self, id: u64) {
@@ -127,12 +120,7 @@ impl<T: Clone + Ord> Seen<T> {
 
 /// Small limits, so that queues fill and batches are cut.
 pub(crate) fn tight() -> Config {
-    Config {
-        batch_count_max: 4,
-        queue_batches_max: 2,
-        workers_count: Some(2),
-        ..Config::default()
-    }
+    Config { batch_count_max: 4, queue_batches_max: 2, workers_count: Some(2), ..Config::default() }
 }
 
 /// Runs a topology to its end and checks the books.

@@ -38,12 +38,7 @@ impl DeferredBolt for Careless {
 fn careless(log: &Log) -> Topology {
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", log.spout());
-    numbers
-        .shuffle()
-        .deferred("careless", || Careless {
-            forgotten: Vec::new(),
-        })
-        .end();
+    numbers.shuffle().deferred("careless", || Careless { forgotten: Vec::new() }).end();
     topology
 }
 
@@ -51,11 +46,7 @@ fn careless(log: &Log) -> Topology {
 fn every_way_to_lose_a_tuple_fails_it_with_its_reason() {
     let log = Log::of(8);
     let topology = careless(&log);
-    let config = Config {
-        attempts_max: Some(1),
-        batch_count_max: 1,
-        ..Config::default()
-    };
+    let config = Config { attempts_max: Some(1), batch_count_max: 1, ..Config::default() };
     let mut driver = Driver::new(&topology, config, 0).unwrap();
     driver.run_until_idle();
     let reason = |id| log.exhausted().get(&id).map(|autopsy| autopsy.reason.clone());
@@ -69,10 +60,7 @@ fn every_way_to_lose_a_tuple_fails_it_with_its_reason() {
     driver.advance(Duration::from_millis(29_999));
     assert_eq!(reason(5), None, "not yet");
     driver.advance(Duration::from_millis(1));
-    assert_eq!(
-        reason(5).as_deref(),
-        Some("held for longer than message_timeout_ms = 30000")
-    );
+    assert_eq!(reason(5).as_deref(), Some("held for longer than message_timeout_ms = 30000"));
     assert_eq!(log.acked(), [0, 6, 7]);
     assert_balanced(&driver.snapshot());
 }
@@ -81,11 +69,7 @@ fn every_way_to_lose_a_tuple_fails_it_with_its_reason() {
 fn without_a_timeout_tuples_are_held_for_ever() {
     let log = Log::of(6);
     let topology = careless(&log);
-    let config = Config {
-        attempts_max: Some(1),
-        message_timeout_ms: None,
-        ..Config::default()
-    };
+    let config = Config { attempts_max: Some(1), message_timeout_ms: None, ..Config::default() };
     let mut driver = Driver::new(&topology, config, 0).unwrap();
     driver.advance(Duration::from_secs(1_000_000));
     assert_eq!(driver.snapshot().component("careless").unwrap().pending, 1);
@@ -113,30 +97,15 @@ fn a_timeout_fails_what_is_held_and_acks_its_neighbours() {
     }
     let log = Log::of(10);
     let topology = Topology::new("t");
-    topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .deferred("late", Late::default)
-        .end();
-    let mut driver = Driver::new(
-        &topology,
-        Config {
-            batch_count_max: 16,
-            ..Config::default()
-        },
-        0,
-    )
-    .unwrap();
+    topology.spout("numbers", log.spout()).shuffle().deferred("late", Late::default).end();
+    let mut driver = Driver::new(&topology, Config { batch_count_max: 16, ..Config::default() }, 0).unwrap();
     driver.run_until_idle();
     assert_eq!(log.acked(), [0; 0], "a good tuple is acked with its flight");
     let summary = driver.run();
     log.assert_all_acked_once("the held one was replayed");
     assert_eq!(summary.failed, 1);
     assert!((30_000..30_020).contains(&summary.uptime_ms), "{summary}");
-    assert!(
-        driver.shutdown(Duration::ZERO).is_complete(),
-        "a late ack changes nothing"
-    );
+    assert!(driver.shutdown(Duration::ZERO).is_complete(), "a late ack changes nothing");
 }
 
 #[test]
@@ -166,19 +135,8 @@ fn a_flush_that_fails_is_tried_again() {
     for (seed, entries) in SEEDS.flat_map(|seed| [(seed, 3), (seed, 300)]) {
         let log = Log::of(entries);
         let topology = Topology::new("t");
-        topology
-            .spout("numbers", log.spout())
-            .shuffle()
-            .deferred("stuck", Stuck::default)
-            .end();
-        let (summary, snapshot) = run(
-            &topology,
-            Config {
-                held_count_max: 50,
-                ..tight()
-            },
-            seed,
-        );
+        topology.spout("numbers", log.spout()).shuffle().deferred("stuck", Stuck::default).end();
+        let (summary, snapshot) = run(&topology, Config { held_count_max: 50, ..tight() }, seed);
         log.assert_all_acked_once("after a while");
         assert_eq!(summary.failed, 0, "what is held waits");
         assert_eq!(
@@ -212,10 +170,7 @@ fn ticks_flush_in_their_own_time() {
     let ticks = seen.clone();
     let topology = Topology::new("t");
     let none = topology.spout("none", Vec::<u64>::new());
-    none.shuffle()
-        .tick_ms(250)
-        .deferred("ticks", move || Ticks(ticks.clone(), None))
-        .end();
+    none.shuffle().tick_ms(250).deferred("ticks", move || Ticks(ticks.clone(), None)).end();
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     driver.advance(Duration::from_millis(1100));
     assert_eq!(seen.all(), [250, 500, 750, 1000].map(Duration::from_millis));
@@ -235,21 +190,14 @@ fn a_tick_whose_flush_fails_does_not_wait_for_the_next_one() {
         fn flush(&mut self, _out: &mut Emitter<()>) -> Result<(), Failure> {
             self.0.add(());
             let first = self.0.len() == 1;
-            if first {
-                Err(Failure::retry("the disk is full"))
-            } else {
-                Ok(())
-            }
+            if first { Err(Failure::retry("the disk is full")) } else { Ok(()) }
         }
     }
     let flushes = Seen::new();
     let counted = flushes.clone();
     let topology = Topology::new("t");
     let none = topology.spout("none", Vec::<u64>::new());
-    none.shuffle()
-        .tick_ms(60_000)
-        .deferred("stuck", move || Stuck(counted.clone()))
-        .end();
+    none.shuffle().tick_ms(60_000).deferred("stuck", move || Stuck(counted.clone())).end();
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     driver.advance(Duration::from_secs(61));
     assert_eq!(flushes.len(), 2);
@@ -264,11 +212,7 @@ fn a_task_that_cannot_be_rebuilt_fails_what_it_was_about_to_be_given() {
         type Out = ();
         fn prepare(&mut self, _: &TaskContext) -> Result<(), Failure> {
             let prepared = self.0.fetch_add(1, Ordering::Relaxed);
-            if (1..4).contains(&prepared) {
-                Err(Failure::retry("still down"))
-            } else {
-                Ok(())
-            }
+            if (1..4).contains(&prepared) { Err(Failure::retry("still down")) } else { Ok(()) }
         }
         fn execute(&mut self, tuple: Tuple<u64>, _out: &mut Emitter<()>) -> Result<(), Failure> {
             assert!(self.0.load(Ordering::Relaxed) > 1, "going down");
@@ -282,19 +226,10 @@ fn a_task_that_cannot_be_rebuilt_fails_what_it_was_about_to_be_given() {
     let (log, prepared) = (Log::of(10), Arc::default());
     let topology = Topology::new("t");
     let down = move || Down(Arc::clone(&prepared));
-    topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .deferred("down", down)
-        .end();
+    topology.spout("numbers", log.spout()).shuffle().deferred("down", down).end();
     let (summary, snapshot) = run(&topology, tight(), 0);
     log.assert_all_acked_once("when it is up again");
     assert_eq!(summary.failed, 4, "one batch");
     let reasons = snapshot.failures.iter().map(|autopsy| autopsy.reason.as_str());
-    assert_eq!(
-        reasons
-            .filter(|reason| *reason == "dropped before the component saw it")
-            .count(),
-        3
-    );
+    assert_eq!(reasons.filter(|reason| *reason == "dropped before the component saw it").count(), 3);
 }

@@ -51,25 +51,11 @@ fn an_autopsy_names_everything_there_is_to_know() {
     let numbers = topology.spout("numbers", log.spout());
     numbers.shuffle().closure("luck", once(|n| n == 3)).end();
     let (_, snapshot) = run(&topology, tight(), 1);
-    let [autopsy] = snapshot.failures.as_slice() else {
-        panic!("one failure: {:?}", snapshot.failures)
-    };
-    assert_eq!(
-        (autopsy.component.as_str(), autopsy.edge.as_str(), autopsy.task),
-        ("luck", "numbers", 0)
-    );
-    assert_eq!(
-        (autopsy.spout.as_str(), autopsy.id, autopsy.attempt),
-        ("numbers", Some(3), 1)
-    );
-    assert_eq!(
-        (autopsy.kind, autopsy.reason.as_str()),
-        (FailureKind::Retry, "3 is unlucky")
-    );
-    assert_eq!(
-        snapshot.component("luck").unwrap().last_error.as_deref(),
-        Some("3 is unlucky")
-    );
+    let [autopsy] = snapshot.failures.as_slice() else { panic!("one failure: {:?}", snapshot.failures) };
+    assert_eq!((autopsy.component.as_str(), autopsy.edge.as_str(), autopsy.task), ("luck", "numbers", 0));
+    assert_eq!((autopsy.spout.as_str(), autopsy.id, autopsy.attempt), ("numbers", Some(3), 1));
+    assert_eq!((autopsy.kind, autopsy.reason.as_str()), (FailureKind::Retry, "3 is unlucky"));
+    assert_eq!(snapshot.component("luck").unwrap().last_error.as_deref(), Some("3 is unlucky"));
 }
 
 #[test]
@@ -86,13 +72,12 @@ fn a_failure_downstream_reaches_the_root_once_however_many_branches_fail() {
         });
         tens.by(|(_, leaf, _)| leaf)
             .tasks(5)
-            .closure(
-                "leaves",
-                |(n, leaf, attempt): (u64, i32, u32), _: &mut Emitter<()>| match (n % 10, leaf % 2) {
+            .closure("leaves", |(n, leaf, attempt): (u64, i32, u32), _: &mut Emitter<()>| {
+                match (n % 10, leaf % 2) {
                     (0, 0) if attempt == 0 => Err(Failure::retry("five leaves of ten fail")),
                     _ => Ok(()),
-                },
-            )
+                }
+            })
             .end();
         let (summary, _) = run(&topology, tight(), seed);
         log.assert_all_acked_once("in the end");
@@ -108,21 +93,14 @@ fn a_rejected_tuple_is_not_tried_again() {
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", log.spout());
     let reject = |n: u64, _: &mut Emitter<()>| {
-        if n == 4 {
-            Err(Failure::reject("no four"))
-        } else {
-            Ok(())
-        }
+        if n == 4 { Err(Failure::reject("no four")) } else { Ok(()) }
     };
     numbers.shuffle().closure("pick", reject).end();
     run(&topology, tight(), 0);
     assert_eq!(log.acked(), [0, 1, 2, 3, 5, 6, 7, 8, 9]);
     let exhausted = log.exhausted();
     assert_eq!(exhausted.keys().copied().collect::<Vec<_>>(), [4]);
-    assert_eq!(
-        (exhausted[&4].attempt, exhausted[&4].kind),
-        (1, FailureKind::Reject)
-    );
+    assert_eq!((exhausted[&4].attempt, exhausted[&4].kind), (1, FailureKind::Reject));
 }
 
 #[test]
@@ -131,21 +109,10 @@ fn attempts_end_at_attempts_max() {
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", log.spout());
     let stubborn = |n: u64, _: &mut Emitter<()>| {
-        if n == 4 {
-            Err(Failure::retry("never"))
-        } else {
-            Ok(())
-        }
+        if n == 4 { Err(Failure::retry("never")) } else { Ok(()) }
     };
     numbers.shuffle().closure("pick", stubborn).end();
-    let (summary, _) = run(
-        &topology,
-        Config {
-            attempts_max: Some(3),
-            ..tight()
-        },
-        0,
-    );
+    let (summary, _) = run(&topology, Config { attempts_max: Some(3), ..tight() }, 0);
     assert_eq!((summary.acked, summary.failed), (9, 3));
     assert_eq!(log.exhausted()[&4].attempt, 3);
 }
@@ -163,10 +130,7 @@ impl Bolt for Fragile {
     fn execute(&mut self, n: u64, out: &mut Emitter<(u64, u64)>) -> Result<(), Failure> {
         self.since_built += 1;
         out.emit((n, self.since_built));
-        assert!(
-            n % 50 != 25 || !self.panicked.lock().unwrap().insert(n),
-            "{n} is too much"
-        );
+        assert!(n % 50 != 25 || !self.panicked.lock().unwrap().insert(n), "{n} is too much");
         Ok(())
     }
 }
@@ -178,10 +142,9 @@ fn a_panic_fails_one_tuple_and_rebuilds_the_task() {
         let topology = Topology::new("t");
         let panicked: Arc<Mutex<HashSet<u64>>> = Arc::default();
         let numbers = topology.spout("numbers", log.spout());
-        let fragile = numbers.shuffle().bolt("fragile", move || Fragile {
-            panicked: Arc::clone(&panicked),
-            since_built: 0,
-        });
+        let fragile = numbers
+            .shuffle()
+            .bolt("fragile", move || Fragile { panicked: Arc::clone(&panicked), since_built: 0 });
         let all = seen.clone();
         fragile.shuffle().for_each("see", move |pair| all.add(pair));
         let (summary, snapshot) = run(&topology, tight(), seed);
@@ -205,32 +168,18 @@ fn a_panic_in_a_key_or_a_mapping_fails_the_tuples_of_the_batch() {
         let (keyed, mapped) = (AtomicU32::new(0), AtomicU32::new(0));
         let same = numbers.shuffle().map("same", |n| n);
         let key = move |n: &u64| {
-            assert!(
-                *n != 42 || keyed.fetch_add(1, Ordering::Relaxed) > 0,
-                "no key for 42"
-            );
+            assert!(*n != 42 || keyed.fetch_add(1, Ordering::Relaxed) > 0, "no key for 42");
             *n
         };
         let map = move |n: u64| {
-            assert!(
-                n != 77 || mapped.fetch_add(1, Ordering::Relaxed) > 0,
-                "no mapping for 77"
-            );
+            assert!(n != 77 || mapped.fetch_add(1, Ordering::Relaxed) > 0, "no mapping for 77");
             n
         };
         same.by_key(key).into_input(map).tasks(3).for_each("end", |_| ());
         let (summary, snapshot) = run(&topology, config, seed);
         log.assert_all_acked_once("nothing is lost");
-        assert!(
-            (2..=2 * batch).contains(&summary.failed),
-            "two batches: {summary}"
-        );
-        assert!(
-            snapshot
-                .failures
-                .iter()
-                .any(|autopsy| autopsy.reason.ends_with("no key for 42"))
-        );
+        assert!((2..=2 * batch).contains(&summary.failed), "two batches: {summary}");
+        assert!(snapshot.failures.iter().any(|autopsy| autopsy.reason.ends_with("no key for 42")));
     }
 }
 
@@ -249,10 +198,7 @@ fn an_emission_to_an_undeclared_stream_fails_its_tuple() {
     numbers.shuffle().closure("leak", leak).end();
     run(&topology, tight(), 0);
     assert_eq!(log.acked(), [0, 2]);
-    assert_eq!(
-        log.exhausted()[&1].reason,
-        "stream `secret` is not declared; name it in `declare`"
-    );
+    assert_eq!(log.exhausted()[&1].reason, "stream `secret` is not declared; name it in `declare`");
 }
 
 #[test]
@@ -265,19 +211,12 @@ fn a_slow_tuple_is_timed_by_itself() {
         hand.get().unwrap().advance(Duration::from_millis(1));
         unlucky(n, out)
     };
-    topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .closure("slow", slow)
-        .end();
+    topology.spout("numbers", log.spout()).shuffle().closure("slow", slow).end();
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     clock.set(driver.clock().clone()).unwrap();
     driver.run();
     let snapshot = driver.snapshot();
-    assert_eq!(
-        snapshot.failures[0].executed_us, 1000,
-        "and not what its whole batch took"
-    );
+    assert_eq!(snapshot.failures[0].executed_us, 1000, "and not what its whole batch took");
     let component = snapshot.component("slow").unwrap();
     assert_eq!(component.executed, 13);
     assert!((1000..1200).contains(&component.execute_us_p99), "{component:?}");

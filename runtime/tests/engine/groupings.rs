@@ -40,20 +40,11 @@ fn witness(
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", log.spout());
     let witness = witnessed.clone();
-    group(numbers)
-        .tasks(4)
-        .bolt("witness", move || Witness {
-            seen: witness.clone(),
-            task: 0,
-        })
-        .end();
+    group(numbers).tasks(4).bolt("witness", move || Witness { seen: witness.clone(), task: 0 }).end();
     run(&topology, tight(), seed);
     log.assert_all_acked_once("whatever the grouping");
     let mut by_task: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
-    witnessed
-        .all()
-        .into_iter()
-        .for_each(|(task, n)| by_task.entry(task).or_default().push(n));
+    witnessed.all().into_iter().for_each(|(task, n)| by_task.entry(task).or_default().push(n));
     for seen in by_task.values_mut() {
         seen.sort_unstable();
     }
@@ -99,33 +90,20 @@ fn all_get_everything_and_the_tuple_waits_for_all() {
 
 #[test]
 fn global_is_the_first_task() {
-    assert_eq!(
-        witness(50, 1, trombe::Stream::global)
-            .keys()
-            .copied()
-            .collect::<Vec<_>>(),
-        [0]
-    );
+    assert_eq!(witness(50, 1, trombe::Stream::global).keys().copied().collect::<Vec<_>>(), [0]);
 }
 
 #[test]
 fn none_goes_anywhere() {
     let counts = counts(&witness(1000, 1, trombe::Stream::none));
     assert_eq!(counts.iter().sum::<usize>(), 1000);
-    assert!(
-        counts.iter().all(|count| (190..310).contains(count)),
-        "{counts:?}"
-    );
+    assert!(counts.iter().all(|count| (190..310).contains(count)), "{counts:?}");
 }
 
 #[test]
 fn local_or_shuffle_stays_on_its_thread() {
     let by_task = witness(100, 1, trombe::Stream::local_or_shuffle);
-    assert_eq!(
-        counts(&by_task),
-        [50; 2],
-        "two of the four tasks are on the spout's one of two threads"
-    );
+    assert_eq!(counts(&by_task), [50; 2], "two of the four tasks are on the spout's one of two threads");
 }
 
 #[test]
@@ -141,10 +119,7 @@ fn a_custom_grouping_chooses_any_number_of_tasks() {
         }
     }
     let by_task = witness(12, 1, |numbers| numbers.custom(Divisors));
-    assert_eq!(
-        by_task,
-        BTreeMap::from([(2, vec![0, 2, 4, 6, 8, 10]), (3, vec![0, 3, 6, 9])])
-    );
+    assert_eq!(by_task, BTreeMap::from([(2, vec![0, 2, 4, 6, 8, 10]), (3, vec![0, 3, 6, 9])]));
 }
 
 #[test]
@@ -167,19 +142,12 @@ fn direct_goes_where_the_emitter_says() {
             .clone()
             .direct()
             .tasks(3)
-            .bolt("named", move || Witness {
-                seen: witness.clone(),
-                task: 0,
-            })
+            .bolt("named", move || Witness { seen: witness.clone(), task: 0 })
             .end();
         routed.shuffle().for_each("others", move |n| other.add(n));
         run(&topology, tight(), seed);
         log.assert_all_acked_once("both ways");
-        assert!(
-            seen.all()
-                .iter()
-                .all(|(task, n)| n % 2 == 0 && n % 3 == *task as u64)
-        );
+        assert!(seen.all().iter().all(|(task, n)| n % 2 == 0 && n % 3 == *task as u64));
         assert_eq!((seen.len(), others.len()), (20, 20));
     }
 }
@@ -195,16 +163,9 @@ fn a_task_that_is_not_there_fails_the_tuple() {
     };
     let routed = numbers.shuffle().closure("route", route);
     routed.direct().tasks(2).for_each("named", |_| ());
-    let config = Config {
-        attempts_max: Some(2),
-        batch_count_max: 1,
-        ..tight()
-    };
+    let config = Config { attempts_max: Some(2), batch_count_max: 1, ..tight() };
     run(&topology, config, 0);
-    assert_eq!(
-        log.exhausted().into_keys().collect::<BTreeSet<_>>(),
-        BTreeSet::from([5])
-    );
+    assert_eq!(log.exhausted().into_keys().collect::<BTreeSet<_>>(), BTreeSet::from([5]));
 }
 
 #[test]
@@ -219,13 +180,7 @@ fn equal_parallelism_fuses_without_changing_anything() {
         odd.by(|n| n).tasks(2).for_each("see", move |n| all.add(n));
         let (_, snapshot) = run(&topology, Config { fusion, ..tight() }, seed);
         log.assert_all_acked_once("fused or not");
-        assert_eq!(
-            seen.sorted(),
-            (0..300)
-                .filter(|n| n % 2 == 1)
-                .flat_map(|n| [n, n])
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(seen.sorted(), (0..300).filter(|n| n % 2 == 1).flat_map(|n| [n, n]).collect::<Vec<_>>());
         let edges: Vec<u64> = snapshot.edges.iter().map(|edge| edge.acked).collect();
         assert_eq!(edges, [300, 600, 300]);
     }

@@ -6,9 +6,7 @@ use trombe::{Config, StreamId, Topology};
 use super::common::Log;
 
 fn check(topology: &Topology, expected: &Expect) {
-    let shown = topology
-        .plan()
-        .map_or_else(|error| format!("error: {error}"), |plan| plan.to_string());
+    let shown = topology.plan().map_or_else(|error| format!("error: {error}"), |plan| plan.to_string());
     expected.assert_eq(&shown);
 }
 
@@ -16,17 +14,9 @@ fn check(topology: &Topology, expected: &Expect) {
 fn a_plan_reads_like_the_wiring() {
     let topology = Topology::new("miners");
     let blocks = topology.tasks(2).executors(1).spout("blocks", Log::of(1).spout());
-    let earned = blocks
-        .clone()
-        .by(|block| block)
-        .tasks(4)
-        .map("earned", |block| block);
+    let earned = blocks.clone().by(|block| block).tasks(4).map("earned", |block| block);
     earned.global().for_each("print", |_| ());
-    blocks
-        .local_or_shuffle()
-        .tasks(2)
-        .tick_ms(500)
-        .for_each("watch", |_| ());
+    blocks.local_or_shuffle().tasks(2).tick_ms(500).for_each("watch", |_| ());
     check(
         &topology,
         &expect![[r"
@@ -44,10 +34,7 @@ fn a_plan_reads_like_the_wiring() {
 #[test]
 fn a_plan_is_data() {
     let topology = Topology::new("t");
-    topology
-        .spout("n", Log::of(1).spout())
-        .shuffle()
-        .for_each("end", |_| ());
+    topology.spout("n", Log::of(1).spout()).shuffle().for_each("end", |_| ());
     let plan = topology.plan().unwrap();
     let json = serde_json::to_string(&plan).unwrap();
     expect![[r#"{"topology":"t","components":[{"name":"n","kind":"spout","tasks":1,"executors":1,"streams":["default"],"tick_ms":null,"inputs":[]},{"name":"end","kind":"bolt","tasks":1,"executors":1,"streams":[],"tick_ms":null,"inputs":[{"from":"n","stream":"default","grouping":"shuffle"}]}]}"#]].assert_eq(&json);
@@ -135,26 +122,14 @@ fn a_component_that_cannot_be_prepared_keeps_the_topology_from_starting() {
         type In = u64;
         type Out = ();
         fn prepare(&mut self, context: &trombe::TaskContext) -> trombe::Result {
-            if context.task == 1 {
-                Err(trombe::Failure::retry("no such table"))
-            } else {
-                Ok(())
-            }
+            if context.task == 1 { Err(trombe::Failure::retry("no such table")) } else { Ok(()) }
         }
         fn execute(&mut self, _: u64, _: &mut trombe::Emitter<()>) -> trombe::Result {
             Ok(())
         }
     }
     let topology = Topology::new("t");
-    topology
-        .spout("numbers", Log::of(1).spout())
-        .shuffle()
-        .tasks(2)
-        .bolt("refuses", || Refuses)
-        .end();
+    topology.spout("numbers", Log::of(1).spout()).shuffle().tasks(2).bolt("refuses", || Refuses).end();
     let error = topology.start(Config::default()).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "`refuses` task 1 could not be prepared: no such table; nothing was started"
-    );
+    assert_eq!(error, "`refuses` task 1 could not be prepared: no such table; nothing was started");
 }

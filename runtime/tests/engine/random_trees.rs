@@ -26,12 +26,7 @@ struct Script(Arc<Mutex<BTreeMap<u64, Vec<Act>>>>);
 
 impl Script {
     fn next(&self, root: u64) -> Act {
-        self.0
-            .lock()
-            .unwrap()
-            .get_mut(&root)
-            .and_then(Vec::pop)
-            .unwrap_or(Act::Emit(2))
+        self.0.lock().unwrap().get_mut(&root).and_then(Vec::pop).unwrap_or(Act::Emit(2))
     }
 }
 

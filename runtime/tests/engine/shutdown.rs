@@ -15,15 +15,8 @@ fn shutdown_brings_everything_out_to_its_end() {
         let numbers = topology.spout("numbers", log.spout());
         let copies = numbers.shuffle().tasks(2).flat_map("copies", |n| [n; 5]);
         copies.by(|n| n).tasks(3).for_each("end", |_| ());
-        let mut driver = Driver::new(
-            &topology,
-            Config {
-                spout_pending_count_max: 100,
-                ..tight()
-            },
-            seed,
-        )
-        .unwrap();
+        let mut driver =
+            Driver::new(&topology, Config { spout_pending_count_max: 100, ..tight() }, seed).unwrap();
         driver.steps(500);
         let summary = driver.shutdown(Duration::from_secs(1));
         assert!(summary.is_complete(), "{summary}");
@@ -60,11 +53,7 @@ impl DeferredBolt for Hoard {
 fn draining_flushes_until_nothing_is_held() {
     let log = Log::of(3);
     let topology = Topology::new("t");
-    topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .deferred("hoard", Hoard::default)
-        .end();
+    topology.spout("numbers", log.spout()).shuffle().deferred("hoard", Hoard::default).end();
     let mut driver = Driver::new(&topology, Config::default(), 0).unwrap();
     driver.run_until_idle();
     assert_eq!(driver.snapshot().component("hoard").unwrap().pending, 3);
@@ -76,23 +65,13 @@ fn draining_flushes_until_nothing_is_held() {
 fn what_is_unfinished_at_the_deadline_is_reported() {
     let log = Log::of(3);
     let topology = Topology::new("t");
-    topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .deferred("hoard", Hoard::default)
-        .end();
+    topology.spout("numbers", log.spout()).shuffle().deferred("hoard", Hoard::default).end();
     let mut driver = Driver::new(&topology, Config::default(), 0).unwrap();
     driver.run_until_idle();
     let summary = driver.shutdown(Duration::from_millis(12));
     assert_eq!(summary.unfinished.len(), 1);
-    assert_eq!(
-        (summary.unfinished[0].spout.as_str(), summary.unfinished[0].tuples),
-        ("numbers", 3)
-    );
-    assert!(
-        summary.to_string().contains("3 of numbers unfinished"),
-        "{summary}"
-    );
+    assert_eq!((summary.unfinished[0].spout.as_str(), summary.unfinished[0].tuples), ("numbers", 3));
+    assert!(summary.to_string().contains("3 of numbers unfinished"), "{summary}");
 }
 
 #[test]
@@ -114,15 +93,10 @@ fn cleanup_comes_last_and_once_for_fused_bolts_too() {
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", 0..2_u64);
     let (first, second) = (seen.clone(), seen.clone());
-    let tidy = numbers
-        .local_or_shuffle()
-        .bolt("first", move || Tidy(first.clone()));
+    let tidy = numbers.local_or_shuffle().bolt("first", move || Tidy(first.clone()));
     tidy.shuffle().bolt("second", move || Tidy(second.clone())).end();
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     driver.run();
     driver.shutdown(Duration::ZERO);
-    assert_eq!(
-        seen.all(),
-        ["execute", "execute", "execute", "execute", "cleanup", "cleanup"]
-    );
+    assert_eq!(seen.all(), ["execute", "execute", "execute", "execute", "cleanup", "cleanup"]);
 }

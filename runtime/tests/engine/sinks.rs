@@ -19,11 +19,7 @@ impl AsyncSink for Index {
     type In = u64;
 
     fn limits(&self) -> SinkLimits {
-        SinkLimits {
-            batch_count_max: 10,
-            linger_ms: 50,
-            in_flight_max: 2,
-        }
+        SinkLimits { batch_count_max: 10, linger_ms: 50, in_flight_max: 2 }
     }
 
     async fn write(&self, batch: Vec<u64>) -> Vec<Result<(), Failure>> {
@@ -36,11 +32,7 @@ impl AsyncSink for Index {
         let bad = self.bad.fetch_add(1, Ordering::Relaxed);
         assert!(bad != 1, "the second write panics");
         let answer = |n: &u64| {
-            if bad == 0 && n % 2 == 1 {
-                Err(Failure::retry("odd"))
-            } else {
-                Ok(())
-            }
+            if bad == 0 && n % 2 == 1 { Err(Failure::retry("odd")) } else { Ok(()) }
         };
         let mut answers: Vec<_> = batch.iter().map(answer).collect();
         if bad == 2 {
@@ -58,33 +50,19 @@ fn every_item_has_its_own_outcome() {
         let (bad, in_flight, in_flight_max) = (Arc::default(), Arc::default(), Arc::<AtomicUsize>::default());
         let topology = Topology::new("t");
         let (seen, most) = (batches.clone(), Arc::clone(&in_flight_max));
-        topology
-            .spout("numbers", log.spout())
-            .shuffle()
-            .sink("index", move || Index {
-                batches: seen.clone(),
-                bad: Arc::clone(&bad),
-                in_flight: Arc::clone(&in_flight),
-                in_flight_max: Arc::clone(&most),
-            });
+        topology.spout("numbers", log.spout()).shuffle().sink("index", move || Index {
+            batches: seen.clone(),
+            bad: Arc::clone(&bad),
+            in_flight: Arc::clone(&in_flight),
+            in_flight_max: Arc::clone(&most),
+        });
         let (summary, snapshot) = run(&topology, tight(), seed);
         log.assert_all_acked_once("each by its own answer");
-        assert!(
-            summary.failed >= 3,
-            "odd ones, a batch that panicked, an item without an answer"
-        );
+        assert!(summary.failed >= 3, "odd ones, a batch that panicked, an item without an answer");
         assert!(batches.all().iter().all(|batch| batch.len() <= 10));
         assert!(in_flight_max.load(Ordering::Relaxed) <= 2);
-        let reasons: Vec<&str> = snapshot
-            .failures
-            .iter()
-            .map(|autopsy| autopsy.reason.as_str())
-            .collect();
-        for reason in [
-            "odd",
-            "the sink panicked",
-            "the sink gave no answer for this item",
-        ] {
+        let reasons: Vec<&str> = snapshot.failures.iter().map(|autopsy| autopsy.reason.as_str()).collect();
+        for reason in ["odd", "the sink panicked", "the sink gave no answer for this item"] {
             assert!(reasons.contains(&reason), "{reason} is not in {reasons:?}");
         }
     }

@@ -20,11 +20,7 @@ fn tasks_of_an_iterator_share_it() {
         let all = seen.clone();
         let flaky = move |n: u64, _: &mut Emitter<()>| {
             all.add(n);
-            if all.len() % 7 == 0 {
-                Err(Failure::retry("every seventh"))
-            } else {
-                Ok(())
-            }
+            if all.len() % 7 == 0 { Err(Failure::retry("every seventh")) } else { Ok(()) }
         };
         numbers.shuffle().closure("flaky", flaky).end();
         let (summary, _) = run(&topology, tight(), seed);
@@ -51,10 +47,7 @@ fn a_spout_that_panics_starts_anew() {
         fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
             let n = self.position.fetch_add(1, Ordering::Relaxed);
             out.emit(n, n);
-            assert!(
-                n != 10 || self.panicked.fetch_add(1, Ordering::Relaxed) > 0,
-                "ten"
-            );
+            assert!(n != 10 || self.panicked.fetch_add(1, Ordering::Relaxed) > 0, "ten");
             Ok(if n == 19 { Next::Exhausted } else { Next::Emitted })
         }
         fn ack(&mut self, _: u64) {}
@@ -65,15 +58,9 @@ fn a_spout_that_panics_starts_anew() {
     for seed in SEEDS {
         let (position, panicked, seen) = (Arc::default(), Arc::default(), Seen::new());
         let topology = Topology::new("t");
-        let fragile = move || Fragile {
-            position: Arc::clone(&position),
-            panicked: Arc::clone(&panicked),
-        };
+        let fragile = move || Fragile { position: Arc::clone(&position), panicked: Arc::clone(&panicked) };
         let all = seen.clone();
-        topology
-            .spout("fragile", fragile)
-            .shuffle()
-            .for_each("see", move |n| all.add(n));
+        topology.spout("fragile", fragile).shuffle().for_each("see", move |n| all.add(n));
         let (summary, _) = run(&topology, tight(), seed);
         assert_eq!(summary.restarts, 1);
         let mut distinct = seen.sorted();
@@ -97,28 +84,18 @@ fn a_spout_that_panics_again_and_again_is_given_time() {
         }
     }
     let topology = Topology::new("t");
-    topology
-        .spout("doomed", || Doomed)
-        .shuffle()
-        .for_each("see", |_| ());
+    topology.spout("doomed", || Doomed).shuffle().for_each("see", |_| ());
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     driver.steps(100);
     let restarts = |driver: &Driver| driver.snapshot().component("doomed").unwrap().restarts;
     assert_eq!(restarts(&driver), 1, "no time has passed");
     driver.advance(Duration::from_secs(1));
-    assert!(
-        (3..20).contains(&restarts(&driver)),
-        "it is tried again, less and less often"
-    );
+    assert!((3..20).contains(&restarts(&driver)), "it is tried again, less and less often");
 }
 
 #[test]
 fn an_idle_spout_is_asked_again_in_time_or_when_woken() {
-    struct Idle(
-        Seen<Duration>,
-        Arc<std::sync::Mutex<Option<TaskWaker>>>,
-        Option<TaskContext>,
-    );
+    struct Idle(Seen<Duration>, Arc<std::sync::Mutex<Option<TaskWaker>>>, Option<TaskContext>);
     impl Spout for Idle {
         type Item = u64;
         fn open(&mut self, context: &TaskContext) -> Result<(), Failure> {
@@ -138,9 +115,7 @@ fn an_idle_spout_is_asked_again_in_time_or_when_woken() {
     let (asked, waker) = (Seen::new(), Arc::default());
     let topology = Topology::new("t");
     let (log, slot) = (asked.clone(), Arc::clone(&waker));
-    topology
-        .spout("idle", move || Idle(log.clone(), Arc::clone(&slot), None))
-        .end();
+    topology.spout("idle", move || Idle(log.clone(), Arc::clone(&slot), None)).end();
     let mut driver = Driver::new(&topology, tight(), 0).unwrap();
     driver.advance(Duration::from_secs(14));
     let call: Option<TaskWaker> = waker.lock().unwrap().clone();
@@ -158,11 +133,7 @@ fn a_tuple_that_is_gone_counts_as_acked() {
         fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
             out.emit(self.0, self.0);
             self.0 += 1;
-            Ok(if self.0 == 5 {
-                Next::Exhausted
-            } else {
-                Next::Emitted
-            })
+            Ok(if self.0 == 5 { Next::Exhausted } else { Next::Emitted })
         }
         fn ack(&mut self, _: u64) {}
         fn replay(&mut self, _: u64) -> Option<u64> {
@@ -172,11 +143,7 @@ fn a_tuple_that_is_gone_counts_as_acked() {
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", || Forgetful(0));
     let refuse = |n: u64, _: &mut Emitter<()>| {
-        if n == 3 {
-            Err(Failure::retry("three"))
-        } else {
-            Ok(())
-        }
+        if n == 3 { Err(Failure::retry("three")) } else { Ok(()) }
     };
     numbers.shuffle().closure("refuse", refuse).end();
     let (summary, snapshot) = run(&topology, tight(), 0);
@@ -218,10 +185,7 @@ fn an_asynchronous_spout_is_told_of_every_tuple() {
         let (acked, failed) = (Seen::new(), Seen::new());
         let topology = Topology::new("t");
         let acks = acked.clone();
-        let feed = topology.async_spout("feed", move || Feed {
-            next: 0,
-            acked: acks.clone(),
-        });
+        let feed = topology.async_spout("feed", move || Feed { next: 0, acked: acks.clone() });
         let fails = failed.clone();
         let refuse = move |n: u64, _: &mut Emitter<()>| {
             if n.is_multiple_of(25) && !fails.all().contains(&n) {
@@ -248,11 +212,7 @@ fn untracked_tuples_are_seen_but_not_waited_for() {
         fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
             out.emit_untracked(self.0);
             self.0 += 1;
-            Ok(if self.0 == 10 {
-                Next::Exhausted
-            } else {
-                Next::Emitted
-            })
+            Ok(if self.0 == 10 { Next::Exhausted } else { Next::Emitted })
         }
         fn ack(&mut self, _: u64) {}
         fn replay(&mut self, _: u64) -> Option<u64> {
@@ -261,29 +221,11 @@ fn untracked_tuples_are_seen_but_not_waited_for() {
     }
     let topology = Topology::new("t");
     let refuse = |n: u64, _: &mut Emitter<()>| {
-        if n == 3 {
-            Err(Failure::retry("three"))
-        } else {
-            Ok(())
-        }
+        if n == 3 { Err(Failure::retry("three")) } else { Ok(()) }
     };
-    topology
-        .spout("fire", || Fire(0))
-        .shuffle()
-        .closure("refuse", refuse)
-        .end();
-    let (summary, snapshot) = run(
-        &topology,
-        Config {
-            spout_pending_count_max: 1,
-            ..tight()
-        },
-        0,
-    );
+    topology.spout("fire", || Fire(0)).shuffle().closure("refuse", refuse).end();
+    let (summary, snapshot) = run(&topology, Config { spout_pending_count_max: 1, ..tight() }, 0);
     assert_eq!((summary.acked, summary.failed), (0, 0));
     assert_eq!((snapshot.edges[0].acked, snapshot.edges[0].failed), (9, 1));
-    assert_eq!(
-        snapshot.failures[0].reason, "three",
-        "nobody replays it, but it is not forgotten either"
-    );
+    assert_eq!(snapshot.failures[0].reason, "three", "nobody replays it, but it is not forgotten either");
 }

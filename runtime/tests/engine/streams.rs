@@ -32,26 +32,14 @@ fn a_side_stream_has_its_own_type_and_its_own_books() {
     for seed in SEEDS {
         let (log, evens, odds) = (Log::of(100), Seen::new(), Seen::new());
         let topology = Topology::new("t");
-        let split = topology
-            .spout("numbers", log.spout())
-            .shuffle()
-            .tasks(2)
-            .bolt("split", || Split);
+        let split = topology.spout("numbers", log.spout()).shuffle().tasks(2).bolt("split", || Split);
         let (even, odd) = (evens.clone(), odds.clone());
-        split
-            .side(&ODD)
-            .by(|text| text.as_str())
-            .tasks(2)
-            .for_each("odd", move |text| odd.add(text));
+        split.side(&ODD).by(|text| text.as_str()).tasks(2).for_each("odd", move |text| odd.add(text));
         split.shuffle().tasks(2).for_each("even", move |n| even.add(n));
         let (_, snapshot) = run(&topology, tight(), seed);
         log.assert_all_acked_once("over either stream");
         assert_eq!((evens.len(), odds.len()), (50, 50));
-        let streams: Vec<_> = snapshot
-            .edges
-            .iter()
-            .map(|edge| (edge.stream.as_str(), edge.acked))
-            .collect();
+        let streams: Vec<_> = snapshot.edges.iter().map(|edge| (edge.stream.as_str(), edge.acked)).collect();
         assert_eq!(streams, [("default", 100), ("odd", 50), ("default", 50)]);
     }
 }
@@ -60,16 +48,9 @@ fn a_side_stream_has_its_own_type_and_its_own_books() {
 fn a_failure_on_a_side_stream_replays_the_root() {
     let log = Log::of(10);
     let topology = Topology::new("t");
-    let split = topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .bolt("split", || Split);
+    let split = topology.spout("numbers", log.spout()).shuffle().bolt("split", || Split);
     let refuse = |text: String, _: &mut Emitter<()>| {
-        if text == "7" {
-            Err(Failure::reject("no seven"))
-        } else {
-            Ok(())
-        }
+        if text == "7" { Err(Failure::reject("no seven")) } else { Ok(()) }
     };
     split.side(&ODD).shuffle().closure("refuse", refuse).end();
     split.end();
@@ -99,11 +80,7 @@ fn inputs_of_different_types_meet_in_an_enum() {
             .for_each("both", move |either| all.add(either));
         let (summary, _) = run(&topology, tight(), seed);
         assert_eq!(summary.acked, 50);
-        let numbers = seen
-            .all()
-            .iter()
-            .filter(|either| matches!(either, Either::Number(_)))
-            .count();
+        let numbers = seen.all().iter().filter(|either| matches!(either, Either::Number(_))).count();
         assert_eq!((numbers, seen.len()), (30, 50));
     }
 }
@@ -116,27 +93,14 @@ fn every_consumer_of_a_stream_gets_its_own_copy_and_all_must_succeed() {
         let numbers = topology.spout("numbers", log.spout());
         for (name, consumer) in [("first", 1), ("second", 2), ("third", 3)] {
             let all = seen.clone();
-            numbers
-                .clone()
-                .shuffle()
-                .tasks(consumer)
-                .for_each(name, move |n| all.add((consumer, n)));
+            numbers.clone().shuffle().tasks(consumer).for_each(name, move |n| all.add((consumer, n)));
         }
         let reject = |n: u64, _: &mut Emitter<()>| {
-            if n == 9 {
-                Err(Failure::reject("no nine"))
-            } else {
-                Ok(())
-            }
+            if n == 9 { Err(Failure::reject("no nine")) } else { Ok(()) }
         };
         numbers.global().closure("reject", reject).end();
         run(&topology, tight(), seed);
-        assert_eq!(
-            seen.sorted(),
-            (1..4)
-                .flat_map(|c| (0..60).map(move |n| (c, n)))
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(seen.sorted(), (1..4).flat_map(|c| (0..60).map(move |n| (c, n))).collect::<Vec<_>>());
         assert_eq!(log.acked().len(), 59);
         assert_eq!(log.exhausted().len(), 1);
     }

@@ -42,21 +42,9 @@ fn nothing_is_lost_between_threads_under_failures() {
         let steady = numbers.shuffle().tasks(3).closure("flaky", flaky);
         let counts = steady.by(|n| n).tasks(4).bolt("count", Count::default);
         let all = seen.clone();
-        counts
-            .shuffle()
-            .tasks(2)
-            .for_each("see", move |pair| all.add(pair));
-        let running = topology
-            .start(Config {
-                workers_count: Some(workers),
-                ..config
-            })
-            .unwrap();
-        assert!(
-            running.wait_for(Duration::from_mins(1)),
-            "{:#?}",
-            running.snapshot()
-        );
+        counts.shuffle().tasks(2).for_each("see", move |pair| all.add(pair));
+        let running = topology.start(Config { workers_count: Some(workers), ..config }).unwrap();
+        assert!(running.wait_for(Duration::from_mins(1)), "{:#?}", running.snapshot());
         assert_balanced(&running.snapshot());
         let summary = running.wait();
         assert_eq!((summary.acked, summary.failed), (20_000, 20), "{summary}");
@@ -110,18 +98,10 @@ fn no_wake_up_is_missed() {
         let numbers = topology.spout("numbers", log.spout());
         let same = numbers.shuffle().map("same", |n| n);
         same.by(|n| n).tasks(2).for_each("end", |_| ());
-        let config = Config {
-            batch_count_max: 1,
-            queue_batches_max: 1,
-            workers_count: Some(3),
-            ..Config::default()
-        };
+        let config =
+            Config { batch_count_max: 1, queue_batches_max: 1, workers_count: Some(3), ..Config::default() };
         let running = topology.start(config).unwrap();
-        assert!(
-            running.wait_for(Duration::from_mins(1)),
-            "round {round}: {:#?}",
-            running.snapshot()
-        );
+        assert!(running.wait_for(Duration::from_mins(1)), "round {round}: {:#?}", running.snapshot());
         assert_eq!(running.wait().acked, 40);
     }
 }
@@ -131,23 +111,13 @@ fn order_is_kept_between_threads() {
     let (log, seen) = (Log::of(300), Seen::new());
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", log.spout());
-    let parts = numbers
-        .local_or_shuffle()
-        .flat_map("parts", |n| (0..50).map(move |part| (n, part)));
+    let parts = numbers.local_or_shuffle().flat_map("parts", |n| (0..50).map(move |part| (n, part)));
     let all = seen.clone();
     parts.shuffle().for_each("see", move |pair| all.add(pair));
-    let config = Config {
-        batch_count_max: 1,
-        queue_batches_max: 1,
-        workers_count: Some(2),
-        ..Config::default()
-    };
+    let config =
+        Config { batch_count_max: 1, queue_batches_max: 1, workers_count: Some(2), ..Config::default() };
     let running = topology.start(config).unwrap();
-    assert!(
-        running.wait_for(Duration::from_mins(1)),
-        "{:#?}",
-        running.snapshot()
-    );
+    assert!(running.wait_for(Duration::from_mins(1)), "{:#?}", running.snapshot());
     assert_eq!(running.wait().acked, 300);
     assert!(seen.len() == 15_000 && seen.all().is_sorted());
 }
@@ -163,10 +133,7 @@ fn a_topology_may_be_ended_from_within_an_asynchronous_task() {
     }
     let log = Log::of(100);
     let topology = Topology::new("t");
-    topology
-        .spout("numbers", log.spout())
-        .shuffle()
-        .sink("void", || Void);
+    topology.spout("numbers", log.spout()).shuffle().sink("void", || Void);
     let tokio = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let summary = tokio.block_on(async { topology.start(tight()).unwrap().shutdown(Duration::from_mins(1)) });
     assert!(summary.is_complete(), "{summary}");
@@ -213,8 +180,5 @@ fn what_a_spout_emits_while_all_is_ended_is_reported_as_unfinished() {
     let running = topology.start(tight()).unwrap();
     is_asked.recv().unwrap();
     let summary = running.shutdown(Duration::from_mins(1));
-    assert_eq!(
-        summary.to_string().split("; ").nth(1),
-        Some("1 of late unfinished")
-    );
+    assert_eq!(summary.to_string().split("; ").nth(1), Some("1 of late unfinished"));
 }

@@ -37,11 +37,7 @@ impl From<&BlockRecord> for BlockObservation {
 impl BlockObservation {
     /// How much it tells of what the dashboard shows; the greater, the better.
     fn merit(&self) -> (bool, bool, bool) {
-        (
-            self.slug != UNKNOWN,
-            self.reward_sat.is_some(),
-            self.height.is_some(),
-        )
+        (self.slug != UNKNOWN, self.reward_sat.is_some(), self.height.is_some())
     }
 }
 
@@ -75,35 +71,22 @@ impl Block {
     /// What the miner earned: as the best observation tells it, or else the most that any other tells.
     pub(super) fn reward_sat(&self) -> u64 {
         let told = self.best().and_then(|best| best.reward_sat);
-        told.or_else(|| {
-            self.observations
-                .iter()
-                .filter_map(|other| other.reward_sat)
-                .max()
-        })
-        .unwrap_or(0)
+        told.or_else(|| self.observations.iter().filter_map(|other| other.reward_sat).max()).unwrap_or(0)
     }
 
     /// Every time that some observation tells. In truth there is one, since the hash covers it.
     pub(super) fn times_s(&self) -> BTreeSet<i64> {
-        self.observations
-            .iter()
-            .map(|observation| observation.time_s)
-            .collect()
+        self.observations.iter().map(|observation| observation.time_s).collect()
     }
 
     /// Every height that some observation tells.
     pub(super) fn heights(&self) -> impl Iterator<Item = u32> {
-        self.observations
-            .iter()
-            .filter_map(|observation| observation.height)
+        self.observations.iter().filter_map(|observation| observation.height)
     }
 
     /// Every previous block that some observation tells.
     pub(super) fn prev_hashes(&self) -> impl Iterator<Item = BlockHash> {
-        self.observations
-            .iter()
-            .filter_map(|observation| observation.prev_hash)
+        self.observations.iter().filter_map(|observation| observation.prev_hash)
     }
 }
 
@@ -114,15 +97,7 @@ mod tests {
     fn observation(slug: &str, reward_sat: Option<u64>, height: Option<u32>) -> BlockObservation {
         let hash = BlockHash::from_bytes([1; 32]);
         let (slug, miner) = (slug.to_owned(), slug.to_owned());
-        BlockObservation {
-            hash,
-            prev_hash: None,
-            height,
-            time_s: 0,
-            reward_sat,
-            slug,
-            miner,
-        }
+        BlockObservation { hash, prev_hash: None, height, time_s: 0, reward_sat, slug, miner }
     }
 
     #[test]
@@ -135,9 +110,6 @@ mod tests {
         assert_eq!(block.reward_sat(), 7);
         assert_eq!(block.heights().collect::<Vec<_>>(), [3]);
         block.insert(observation("antpool", Some(5), None));
-        assert_eq!(
-            (block.best().unwrap().slug.as_str(), block.reward_sat()),
-            ("antpool", 5)
-        );
+        assert_eq!((block.best().unwrap().slug.as_str(), block.reward_sat()), ("antpool", 5));
     }
 }

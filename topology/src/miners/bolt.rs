@@ -109,12 +109,7 @@ impl Miners {
 
     fn write(&mut self, key: Vec<u8>, row: Vec<u8>) {
         let expires_ms = self.retention.expires_ms();
-        self.unwritten.push(StateChange {
-            namespace: NAMESPACE.into(),
-            key,
-            value: Some(row),
-            expires_ms,
-        });
+        self.unwritten.push(StateChange { namespace: NAMESPACE.into(), key, value: Some(row), expires_ms });
     }
 }
 
@@ -149,13 +144,7 @@ impl DeferredBolt for Miners {
         let mut out = out.anchored(self.anchors.take());
         for account in std::mem::take(&mut self.touched) {
             if let Some((version, source)) = self.ledger.document(&account) {
-                out.emit(document(
-                    MINER,
-                    account.id(),
-                    version,
-                    account.start_s(),
-                    &source,
-                )?);
+                out.emit(document(MINER, account.id(), version, account.start_s(), &source)?);
             }
         }
         Ok(())
@@ -203,20 +192,14 @@ mod tests {
 
     #[test]
     fn what_expired_in_the_store_is_let_go_of_in_memory() {
-        let (store, days, blocks) = (
-            MemoryStore::new(),
-            Arc::default(),
-            Arc::new(Mutex::new(Vec::new())),
-        );
+        let (store, days, blocks) = (MemoryStore::new(), Arc::default(), Arc::new(Mutex::new(Vec::new())));
         let store: Arc<dyn StateStore> = Arc::new(store);
         let topology = Topology::new("t");
         let (state, seen) = (Arc::clone(&store), Arc::clone(&blocks));
         topology
             .spout("daily", move || Daily(Arc::clone(&days)))
             .global()
-            .deferred("miners", move || {
-                Miners::new(Arc::clone(&state), Retention::new(Some(1)), 100)
-            })
+            .deferred("miners", move || Miners::new(Arc::clone(&state), Retention::new(Some(1)), 100))
             .shuffle()
             .for_each("see", move |document| {
                 let document: MinerDocument = serde_json::from_str(&document.source).unwrap();
@@ -230,18 +213,9 @@ mod tests {
         assert_eq!(*blocks.lock().unwrap(), [1, 2]);
 
         let mut rows = Vec::new();
-        store
-            .scan(NAMESPACE, &[], &mut |key, _| rows.push(key.to_vec()))
-            .unwrap();
-        let expire = |key| StateChange {
-            namespace: NAMESPACE.into(),
-            key,
-            value: None,
-            expires_ms: None,
-        };
-        store
-            .apply(&rows.into_iter().map(expire).collect::<Vec<_>>())
-            .unwrap();
+        store.scan(NAMESPACE, &[], &mut |key, _| rows.push(key.to_vec())).unwrap();
+        let expire = |key| StateChange { namespace: NAMESPACE.into(), key, value: None, expires_ms: None };
+        store.apply(&rows.into_iter().map(expire).collect::<Vec<_>>()).unwrap();
         driver.advance(RELOAD_PERIOD);
         assert_eq!(*blocks.lock().unwrap(), [1, 2, 1]);
     }

@@ -41,12 +41,7 @@ struct Claim {
 
 impl Chain {
     pub(super) fn new(depth_max: u32) -> Self {
-        Self {
-            depth_max,
-            blocks: HashMap::new(),
-            by_height: BTreeMap::new(),
-            by_parent: HashMap::new(),
-        }
+        Self { depth_max, blocks: HashMap::new(), by_height: BTreeMap::new(), by_parent: HashMap::new() }
     }
 
     /// Adds an observation and says whether it is new.
@@ -72,15 +67,8 @@ impl Chain {
             return BTreeSet::new();
         };
         let at_height = block.heights().filter_map(|height| self.by_height.get(&height));
-        let on_parent = block
-            .prev_hashes()
-            .filter_map(|parent| self.by_parent.get(&parent));
-        at_height
-            .chain(on_parent)
-            .flatten()
-            .copied()
-            .filter(|&rival| rival != hash)
-            .collect()
+        let on_parent = block.prev_hashes().filter_map(|parent| self.by_parent.get(&parent));
+        at_height.chain(on_parent).flatten().copied().filter(|&rival| rival != hash).collect()
     }
 
     /// Whether the block is on the best chain: no rival has a better claim.
@@ -108,13 +96,8 @@ impl Chain {
 
     /// The known ancestors of a block within the depth, with itself.
     pub(super) fn line(&self, hash: BlockHash) -> BTreeSet<BlockHash> {
-        let parents = |hash: &BlockHash| {
-            self.blocks
-                .get(hash)
-                .into_iter()
-                .flat_map(Block::prev_hashes)
-                .collect()
-        };
+        let parents =
+            |hash: &BlockHash| self.blocks.get(hash).into_iter().flat_map(Block::prev_hashes).collect();
         self.levels(hash, parents).into_iter().flatten().collect()
     }
 
@@ -124,14 +107,7 @@ impl Chain {
         let depth = levels.len().saturating_sub(1);
         Claim {
             depth: u32::try_from(depth).unwrap_or(u32::MAX),
-            tip: levels
-                .last()
-                .into_iter()
-                .flatten()
-                .copied()
-                .map(printed)
-                .min()
-                .unwrap_or(printed(hash)),
+            tip: levels.last().into_iter().flatten().copied().map(printed).min().unwrap_or(printed(hash)),
             descendants_count: levels.iter().skip(1).map(|level| level.len() as u64).sum(),
         }
     }

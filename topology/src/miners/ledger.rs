@@ -22,10 +22,7 @@ pub(super) struct Account {
 impl Account {
     /// The accounts that an observation books its block to.
     fn of(observation: &BlockObservation) -> [Self; 2] {
-        Period::of(observation.time_s).map(|period| Self {
-            period,
-            slug: observation.slug.clone(),
-        })
+        Period::of(observation.time_s).map(|period| Self { period, slug: observation.slug.clone() })
     }
 
     /// The document's `_id`.
@@ -111,10 +108,7 @@ impl Ledger {
 
     /// The accounts that an observation of the price may bear on.
     pub(super) fn touched_by_price(&self, price: &PriceObservation) -> BTreeSet<Account> {
-        self.blocks_near(price.time_s)
-            .iter()
-            .flat_map(|&hash| self.accounts_of(hash))
-            .collect()
+        self.blocks_near(price.time_s).iter().flat_map(|&hash| self.accounts_of(hash)).collect()
     }
 
     /// Every account that any block was ever booked to.
@@ -140,14 +134,9 @@ impl Ledger {
             let quote = self.quotes.get(&hash).copied().unwrap_or_default();
             version +=
                 block.observations_count() + quote.bearing_count + self.chain.contest_count(hash, &rivals);
-            let names = block
-                .observations()
-                .filter(|o| o.slug == account.slug)
-                .map(|o| o.miner.as_str());
+            let names = block.observations().filter(|o| o.slug == account.slug).map(|o| o.miner.as_str());
             miner = miner.into_iter().chain(names).min();
-            let is_booked_here = block
-                .best()
-                .is_some_and(|best| Account::of(best).contains(account));
+            let is_booked_here = block.best().is_some_and(|best| Account::of(best).contains(account));
             if !is_booked_here || !self.chain.counts(hash, &rivals) {
                 continue;
             }
@@ -175,10 +164,7 @@ impl Ledger {
     }
 
     fn accounts_of(&self, hash: BlockHash) -> impl Iterator<Item = Account> {
-        self.chain
-            .get(hash)
-            .into_iter()
-            .flat_map(|block| block.observations().flat_map(Account::of))
+        self.chain.get(hash).into_iter().flat_map(|block| block.observations().flat_map(Account::of))
     }
 
     /// The blocks whose minute an observation of the price at `time_s` bears on.
@@ -195,14 +181,9 @@ impl Ledger {
     /// Works out again what the prices say of a block.
     fn quote(&mut self, hash: BlockHash) {
         let Some(block) = self.chain.get(hash) else { return };
-        let eur = block
-            .best()
-            .and_then(|best| self.prices.at(Minute::of(best.time_s)));
+        let eur = block.best().and_then(|best| self.prices.at(Minute::of(best.time_s)));
         let times = block.times_s();
-        let bearing_count = times
-            .into_iter()
-            .map(|at| self.prices.count(bearing_on(Minute::of(at))))
-            .sum();
+        let bearing_count = times.into_iter().map(|at| self.prices.count(bearing_on(Minute::of(at)))).sum();
         self.quotes.insert(hash, Quote { eur, bearing_count });
     }
 }

@@ -44,9 +44,6 @@ impl Period {
 
     /// Its first second.
     pub(super) fn start_s(self) -> i64 {
-        self.first_day()
-            .and_time(chrono::NaiveTime::MIN)
-            .and_utc()
-            .timestamp()
+        self.first_day().and_time(chrono::NaiveTime::MIN).and_utc().timestamp()
     }
 }

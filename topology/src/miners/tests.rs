@@ -32,12 +32,8 @@ enum Input {
 /// A tree of blocks: each one's parent by number, and how many messages tell of it.
 fn blocks() -> impl Strategy<Value = Vec<Input>> {
     let message = (any::<[bool; 4]>(), 0_u64..3);
-    let block = (
-        any::<prop::sample::Index>(),
-        0..4 * HOUR_S,
-        0_usize..3,
-        prop::collection::vec(message, 1..3),
-    );
+    let block =
+        (any::<prop::sample::Index>(), 0..4 * HOUR_S, 0_usize..3, prop::collection::vec(message, 1..3));
     prop::collection::vec(block, 1..12).prop_map(|blocks| {
         let mut heights: Vec<u32> = Vec::new();
         let mut inputs = Vec::new();
@@ -47,11 +43,7 @@ fn blocks() -> impl Strategy<Value = Vec<Input>> {
             let height = parent.map_or(100, |parent| heights[parent] + 1);
             heights.push(height);
             for ([tells_parent, tells_height, tells_reward, tells_miner], reward) in messages {
-                let miner = if tells_miner {
-                    ["Foundry USA", "AntPool", "F2Pool"][miner]
-                } else {
-                    "unknown"
-                };
+                let miner = if tells_miner { ["Foundry USA", "AntPool", "F2Pool"][miner] } else { "unknown" };
                 inputs.push(Input::Block(BlockObservation {
                     hash: hash(number),
                     prev_hash: parent.filter(|_| tells_parent).map(hash),
@@ -76,17 +68,13 @@ fn hash(number: usize) -> BlockHash {
 }
 
 fn inputs() -> impl Strategy<Value = Vec<Input>> {
-    let prices = prop::collection::vec(
-        price(FROM_S - HOUR_S..FROM_S + 5 * HOUR_S).prop_map(Input::Price),
-        0..8,
-    );
+    let prices =
+        prop::collection::vec(price(FROM_S - HOUR_S..FROM_S + 5 * HOUR_S).prop_map(Input::Price), 0..8);
     (blocks(), prices).prop_map(|(blocks, prices)| [blocks, prices].concat())
 }
 
 fn all_documents(ledger: &Ledger) -> BTreeMap<Account, (u64, MinerDocument)> {
-    let documents = ledger
-        .accounts()
-        .map(|account| (account.clone(), ledger.document(account).unwrap()));
+    let documents = ledger.accounts().map(|account| (account.clone(), ledger.document(account).unwrap()));
     documents.collect()
 }
 
@@ -109,17 +97,9 @@ fn run(inputs: &[Input], order: &[prop::sample::Index]) -> TestIndex<MinerDocume
         let after = all_documents(&ledger);
         for (account, (version, document)) in &after {
             let (version_before, before) = before.get(account).map_or((0, None), |(v, d)| (*v, Some(d)));
-            assert!(
-                *version >= version_before,
-                "{}: {version} after {version_before}",
-                account.id()
-            );
+            assert!(*version >= version_before, "{}: {version} after {version_before}", account.id());
             if before != Some(document) {
-                assert!(
-                    *version > version_before,
-                    "{} changed at version {version}",
-                    account.id()
-                );
+                assert!(*version > version_before, "{} changed at version {version}", account.id());
                 assert!(touched.contains(account), "{} changed untouched", account.id());
             }
         }
@@ -140,10 +120,7 @@ struct Truth<'a> {
 
 /// The documents without their versions, by the rules as they stand in the design.
 fn oracle(inputs: &[Input]) -> BTreeMap<String, MinerDocument> {
-    let mut truth = Truth {
-        blocks: BTreeSet::new(),
-        prices: BTreeSet::new(),
-    };
+    let mut truth = Truth { blocks: BTreeSet::new(), prices: BTreeSet::new() };
     for input in inputs {
         match input {
             Input::Block(block) => _ = truth.blocks.insert(block),
@@ -155,11 +132,7 @@ fn oracle(inputs: &[Input]) -> BTreeMap<String, MinerDocument> {
         for block in &truth.blocks {
             let period = period(block.time_s, format);
             let id = format!("{kind}:{period}:{}", block.slug);
-            let first_day = if kind == "day" {
-                period.clone()
-            } else {
-                format!("{period}-01")
-            };
+            let first_day = if kind == "day" { period.clone() } else { format!("{period}-01") };
             documents.entry(id).or_insert_with(|| MinerDocument {
                 timestamp: format!("{first_day}T00:00:00Z"),
                 miner: block.miner.clone(),
@@ -171,27 +144,17 @@ fn oracle(inputs: &[Input]) -> BTreeMap<String, MinerDocument> {
 }
 
 fn period(time_s: i64, format: &str) -> String {
-    DateTime::from_timestamp(time_s, 0)
-        .unwrap()
-        .format(format)
-        .to_string()
+    DateTime::from_timestamp(time_s, 0).unwrap().format(format).to_string()
 }
 
 impl<'a> Truth<'a> {
     fn told(&self, hash: BlockHash) -> impl DoubleEndedIterator<Item = &'a BlockObservation> {
-        self.blocks
-            .iter()
-            .copied()
-            .filter(move |block| block.hash == hash)
+        self.blocks.iter().copied().filter(move |block| block.hash == hash)
     }
 
     fn best(&self, hash: BlockHash) -> &'a BlockObservation {
         let merit = |block: &&BlockObservation| {
-            [
-                block.slug != "unknown",
-                block.reward_sat.is_some(),
-                block.height.is_some(),
-            ]
+            [block.slug != "unknown", block.reward_sat.is_some(), block.height.is_some()]
         };
         self.told(hash).rev().max_by_key(merit).unwrap()
     }
@@ -218,19 +181,13 @@ impl<'a> Truth<'a> {
             let (depth, tip) = self.claim(hash, DEPTH_MAX);
             (u32::MAX - depth, tip, hash.to_string())
         };
-        let rivals = self
-            .hashes()
-            .into_iter()
-            .filter(|&other| self.are_rivals(hash, other));
+        let rivals = self.hashes().into_iter().filter(|&other| self.are_rivals(hash, other));
         rivals.into_iter().all(|rival| rank(hash) < rank(rival))
     }
 
     /// How deep the blocks on top of this one go, and the smallest printed hash at that depth.
     fn claim(&self, hash: BlockHash, depth_max: u32) -> (u32, String) {
-        let children = self
-            .blocks
-            .iter()
-            .filter(|block| depth_max > 0 && block.prev_hash == Some(hash));
+        let children = self.blocks.iter().filter(|block| depth_max > 0 && block.prev_hash == Some(hash));
         let claims = children.map(|child| self.claim(child.hash, depth_max - 1));
         let best = claims.min_by_key(|(depth, tip)| (u32::MAX - depth, tip.clone()));
         best.map_or((0, hash.to_string()), |(depth, tip)| (depth + 1, tip))
@@ -240,11 +197,7 @@ impl<'a> Truth<'a> {
         let end = block.time_s - block.time_s % MINUTE_S + MINUTE_S;
         let before = end - MINUTE_S - HOUR_S..end;
         let last = self.prices.iter().rfind(|price| before.contains(&price.time_s));
-        let first = || {
-            self.prices
-                .iter()
-                .find(|price| (end..=end + HOUR_S).contains(&price.time_s))
-        };
+        let first = || self.prices.iter().find(|price| (end..=end + HOUR_S).contains(&price.time_s));
         Some(worth(self.reward(block.hash), last.or_else(first)?.eur.decimal()))
     }
 

@@ -23,10 +23,7 @@ impl From<TransactionRecord> for SightedTransaction {
             outputs_sat: record.outputs.to_sat(),
             adjusted_sat: record.adjusted.to_sat(),
         };
-        Self {
-            txid: record.txid,
-            sighting,
-        }
+        Self { txid: record.txid, sighting }
     }
 }
 
@@ -43,19 +40,11 @@ pub(crate) struct Transactions {
 
 impl Transactions {
     pub(crate) fn new(store: Arc<dyn StateStore>, retention: Retention, limits: SightingLimits) -> Self {
-        Self {
-            store,
-            retention,
-            limits,
-            sightings: None,
-            anchors: Anchors::new(),
-        }
+        Self { store, retention, limits, sightings: None, anchors: Anchors::new() }
     }
 
     fn sightings(&mut self) -> Result<&mut Sightings, Failure> {
-        self.sightings
-            .as_mut()
-            .ok_or_else(|| Failure::retry("the bolt is not prepared; prepare it first"))
+        self.sightings.as_mut().ok_or_else(|| Failure::retry("the bolt is not prepared; prepare it first"))
     }
 }
 
@@ -64,19 +53,14 @@ impl DeferredBolt for Transactions {
     type Out = Partial;
 
     fn prepare(&mut self, context: &TaskContext) -> Result<(), Failure> {
-        self.sightings = Some(Sightings::open(
-            &self.store,
-            self.retention,
-            self.limits,
-            context.key_groups(),
-        )?);
+        self.sightings =
+            Some(Sightings::open(&self.store, self.retention, self.limits, context.key_groups())?);
         Ok(())
     }
 
     fn execute(&mut self, tuple: Tuple<SightedTransaction>, _: &mut Emitter<Partial>) -> Result<(), Failure> {
         let SightedTransaction { txid, sighting } = *tuple.value();
-        self.sightings()?
-            .see(key_group(key_hash(&txid)), txid, sighting)?;
+        self.sightings()?.see(key_group(key_hash(&txid)), txid, sighting)?;
         self.anchors.add(tuple.into());
         Ok(())
     }

@@ -70,11 +70,7 @@ pub(super) struct Bucket {
 impl Bucket {
     /// Without entries. `partial` is empty if there are none in the store either.
     pub(super) fn new(partial: Option<Partial>, last_used: u64) -> Self {
-        Self {
-            partial,
-            last_used,
-            ..Self::default()
-        }
+        Self { partial, last_used, ..Self::default() }
     }
 
     /// Takes over a stored row; rows come in order.
@@ -84,11 +80,8 @@ impl Bucket {
             self.push(entry, hasher);
         }
         let full = self.entries.len() - start >= CHUNK_COUNT_MAX;
-        (self.tail_start, self.tail_row) = if full {
-            (self.entries.len(), number + 1)
-        } else {
-            (start, number)
-        };
+        (self.tail_start, self.tail_row) =
+            if full { (self.entries.len(), number + 1) } else { (start, number) };
         self.durable_count = self.entries.len();
     }
 
@@ -97,9 +90,7 @@ impl Bucket {
         self.entries.push(entry);
         let entries = &self.entries;
         let hash = hasher.hash_one(entry.txid);
-        self.table.insert_unique(hash, index, |&index| {
-            hasher.hash_one(entries[index as usize].txid)
-        });
+        self.table.insert_unique(hash, index, |&index| hasher.hash_one(entries[index as usize].txid));
     }
 
     pub(super) fn entries(&self) -> &[Entry] {
@@ -108,13 +99,8 @@ impl Bucket {
 
     /// The sightings of `txid`, whose hash is `hash`.
     pub(super) fn sightings<'a>(&'a self, hash: u64, txid: &'a Txid) -> impl Iterator<Item = &'a Sighting> {
-        let found = self
-            .table
-            .iter_hash(hash)
-            .map(|&index| &self.entries[index as usize]);
-        found
-            .filter(move |entry| entry.txid == *txid)
-            .map(|entry| &entry.sighting)
+        let found = self.table.iter_hash(hash).map(|&index| &self.entries[index as usize]);
+        found.filter(move |entry| entry.txid == *txid).map(|entry| &entry.sighting)
     }
 
     /// Whether every entry is in the store.
@@ -124,20 +110,14 @@ impl Bucket {
 
     /// The rows to write so that every entry is in the store: number and content.
     pub(super) fn unwritten_rows(&self) -> impl Iterator<Item = (u32, Vec<u8>)> + '_ {
-        let from = if self.is_durable() {
-            self.entries.len()
-        } else {
-            self.tail_start
-        };
-        (self.tail_row..)
-            .zip(self.entries[from..].chunks(CHUNK_COUNT_MAX))
-            .map(|(number, entries)| {
-                let mut row = Vec::with_capacity(entries.len() * Entry::BYTES);
-                for entry in entries {
-                    entry.encode(&mut row);
-                }
-                (number, row)
-            })
+        let from = if self.is_durable() { self.entries.len() } else { self.tail_start };
+        (self.tail_row..).zip(self.entries[from..].chunks(CHUNK_COUNT_MAX)).map(|(number, entries)| {
+            let mut row = Vec::with_capacity(entries.len() * Entry::BYTES);
+            for entry in entries {
+                entry.encode(&mut row);
+            }
+            (number, row)
+        })
     }
 
     /// Notes that the unwritten rows have been written.
@@ -154,15 +134,8 @@ mod tests {
     use super::*;
 
     fn entry(number: u8) -> Entry {
-        let sighting = Sighting {
-            time_s: i64::from(number),
-            outputs_sat: 2,
-            adjusted_sat: 1,
-        };
-        Entry {
-            txid: Txid::from_bytes([number; 32]),
-            sighting,
-        }
+        let sighting = Sighting { time_s: i64::from(number), outputs_sat: 2, adjusted_sat: 1 };
+        Entry { txid: Txid::from_bytes([number; 32]), sighting }
     }
 
     /// Writes and loads in between must leave the rows that one write at the end leaves.

@@ -48,14 +48,7 @@ impl Largest {
 impl Partial {
     /// Nothing seen yet.
     pub(crate) fn empty(group: u16, hour: Hour) -> Self {
-        Self {
-            group,
-            hour,
-            version: 0,
-            tx_count: 0,
-            largest: None,
-            minutes: Vec::new(),
-        }
+        Self { group, hour, version: 0, tx_count: 0, largest: None, minutes: Vec::new() }
     }
 
     /// Counts a transaction at its effective sighting. Sums stop at 64 bits, which no true chain reaches and no
@@ -64,28 +57,14 @@ impl Partial {
         let minute = Minute::of(sighting.time_s).of_hour();
         let at = self.minutes.partition_point(|volume| volume.minute < minute);
         if self.minutes.get(at).is_none_or(|volume| volume.minute != minute) {
-            self.minutes.insert(
-                at,
-                MinuteVolume {
-                    minute,
-                    ..MinuteVolume::default()
-                },
-            );
+            self.minutes.insert(at, MinuteVolume { minute, ..MinuteVolume::default() });
         }
         let volume = &mut self.minutes[at];
         volume.outputs_sat = volume.outputs_sat.saturating_add(sighting.outputs_sat);
         volume.adjusted_sat = volume.adjusted_sat.saturating_add(sighting.adjusted_sat);
         self.tx_count += 1;
-        let candidate = Largest {
-            outputs_sat: sighting.outputs_sat,
-            txid: *txid,
-            minute,
-        };
-        if self
-            .largest
-            .as_ref()
-            .is_none_or(|largest| candidate.outdoes(largest))
-        {
+        let candidate = Largest { outputs_sat: sighting.outputs_sat, txid: *txid, minute };
+        if self.largest.as_ref().is_none_or(|largest| candidate.outdoes(largest)) {
             self.largest = Some(candidate);
         }
     }

@@ -92,10 +92,7 @@ impl Sightings {
         self.load(place)?;
         let hasher = &self.hasher;
         let Some(Some(bucket)) = self.buckets.get_mut(&place) else {
-            return Err(StateError::new(
-                NAMESPACE,
-                "a bucket vanished after it was loaded",
-            ));
+            return Err(StateError::new(NAMESPACE, "a bucket vanished after it was loaded"));
         };
         let (mut is_known_here, mut is_new) = (false, true);
         for other in bucket.sightings(hash, &txid) {
@@ -131,10 +128,7 @@ impl Sightings {
     /// bears on. After an error nothing is forgotten; call it again.
     pub(crate) fn flush(&mut self) -> Result<Vec<Partial>, StateError> {
         let touched: Vec<_> = self.touched.iter().copied().collect();
-        let partials = touched
-            .iter()
-            .map(|&place| self.partial(place))
-            .collect::<Result<_, _>>()?;
+        let partials = touched.iter().map(|&place| self.partial(place)).collect::<Result<_, _>>()?;
         let expires_ms = self.retention.expires_ms();
         let mut changes = Vec::new();
         for &place in &touched {
@@ -214,21 +208,13 @@ impl Sightings {
 
     /// The hours in which a transaction of this hash was seen.
     fn hours_known(&self, hash: u64) -> impl Iterator<Item = Hour> + '_ {
-        self.known
-            .iter_hash(hash)
-            .filter(move |known| known.fingerprint == hash)
-            .map(|known| known.hour)
+        self.known.iter_hash(hash).filter(move |known| known.fingerprint == hash).map(|known| known.hour)
     }
 
     fn know(&mut self, txid: &Txid, hour: Hour) {
-        let known = Known {
-            fingerprint: self.hasher.hash_one(txid),
-            hour,
-        };
+        let known = Known { fingerprint: self.hasher.hash_one(txid), hour };
         let hash_of = |known: &Known| known.fingerprint;
-        self.known
-            .entry(known.fingerprint, |other| *other == known, hash_of)
-            .or_insert(known);
+        self.known.entry(known.fingerprint, |other| *other == known, hash_of).or_insert(known);
     }
 
     /// Brings a bucket into memory.
@@ -247,8 +233,7 @@ impl Sightings {
             }
             None => {
                 let partial = Some(Partial::empty(place.0, place.1));
-                self.buckets
-                    .insert(place, Some(Box::new(Bucket::new(partial, self.flush_count))));
+                self.buckets.insert(place, Some(Box::new(Bucket::new(partial, self.flush_count))));
             }
         }
         Ok(())
@@ -264,10 +249,7 @@ impl Sightings {
             .buckets
             .iter()
             .filter_map(|(place, bucket)| {
-                bucket
-                    .as_ref()
-                    .filter(|b| b.is_durable())
-                    .map(|b| (b.last_used, *place))
+                bucket.as_ref().filter(|b| b.is_durable()).map(|b| (b.last_used, *place))
             })
             .collect();
         places.sort_unstable();
@@ -287,9 +269,7 @@ impl Sightings {
             return;
         }
         let mut counts: BTreeMap<Hour, usize> = BTreeMap::new();
-        self.known
-            .iter()
-            .for_each(|known| *counts.entry(known.hour).or_default() += 1);
+        self.known.iter().for_each(|known| *counts.entry(known.hour).or_default() += 1);
         let mut kept = self.known.len();
         let mut oldest_kept = None;
         for (hour, count) in counts {
@@ -299,8 +279,7 @@ impl Sightings {
             }
             kept -= count;
         }
-        self.known
-            .retain(|known| oldest_kept.is_some_and(|oldest| known.hour >= oldest));
+        self.known.retain(|known| oldest_kept.is_some_and(|oldest| known.hour >= oldest));
     }
 }
 

@@ -32,10 +32,7 @@ pub(crate) struct Volume {
 
 impl Volume {
     pub(crate) fn new(store: Arc<dyn StateStore>, retention: Retention, rows_count_max: usize) -> Self {
-        Self {
-            hours: Hours::new(store, retention, rows_count_max),
-            anchors: Anchors::new(),
-        }
+        Self { hours: Hours::new(store, retention, rows_count_max), anchors: Anchors::new() }
     }
 }
 
@@ -56,13 +53,7 @@ impl DeferredBolt for Volume {
         let documents = self.hours.flush()?;
         let mut out = out.anchored(self.anchors.take());
         for (hour, version, source) in documents {
-            out.emit(document(
-                VOLUME,
-                source.timestamp.clone(),
-                version,
-                hour.start_s(),
-                &source,
-            )?);
+            out.emit(document(VOLUME, source.timestamp.clone(), version, hour.start_s(), &source)?);
         }
         Ok(())
     }

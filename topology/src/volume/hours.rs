@@ -56,8 +56,7 @@ impl Hours {
     /// Takes in an observation of the price that bears on `hour`.
     pub(super) fn put_price(&mut self, hour: Hour, price: &PriceObservation) -> Result<(), StateError> {
         if self.hour(hour)?.put_price(price) {
-            self.unwritten
-                .insert(key(hour, PRICE, &price.key()), encode(NAMESPACE, price)?);
+            self.unwritten.insert(key(hour, PRICE, &price.key()), encode(NAMESPACE, price)?);
         }
         self.touched.insert(hour);
         Ok(())
@@ -78,10 +77,8 @@ impl Hours {
                 })
                 .collect();
             if let Err(error) = self.store.apply(&changes) {
-                self.unwritten = changes
-                    .into_iter()
-                    .filter_map(|change| Some((change.key, change.value?)))
-                    .collect();
+                self.unwritten =
+                    changes.into_iter().filter_map(|change| Some((change.key, change.value?))).collect();
                 return Err(error);
             }
         }

@@ -42,14 +42,7 @@ fn input() -> impl Strategy<Value = Input> {
     let times = FROM_S..FROM_S + HOURS * HOUR_S;
     let sighting = (0_u8..12, times.clone(), 1_u64..4, 0_u64..3).prop_map(
         |(txid, time_s, outputs_sat, adjusted_sat)| {
-            Input::Sighting(
-                Txid::from_bytes([txid; 32]),
-                Sighting {
-                    time_s,
-                    outputs_sat,
-                    adjusted_sat,
-                },
-            )
+            Input::Sighting(Txid::from_bytes([txid; 32]), Sighting { time_s, outputs_sat, adjusted_sat })
         },
     );
     prop_oneof![3 => sighting, 1 => price(times).prop_map(Input::Price)]
@@ -73,16 +66,11 @@ struct Tasks {
 impl Tasks {
     fn open(store: &Arc<MemoryStore>, count: usize) -> Self {
         let store: Arc<dyn StateStore> = Arc::clone(store) as _;
-        let limits = SightingLimits {
-            loaded_count_max: 3,
-            known_count_max: usize::MAX,
-        };
+        let limits = SightingLimits { loaded_count_max: 3, known_count_max: usize::MAX };
         let open = |task| Sightings::open(&store, Retention::new(None), limits, groups_of_task(task, count));
         Self {
             transactions: (0..count).map(|task| open(task).unwrap()).collect(),
-            hours: (0..count)
-                .map(|_| Hours::new(Arc::clone(&store), Retention::new(None), 3))
-                .collect(),
+            hours: (0..count).map(|_| Hours::new(Arc::clone(&store), Retention::new(None), 3)).collect(),
             store,
         }
     }
@@ -92,9 +80,7 @@ impl Tasks {
         match input {
             Input::Sighting(txid, sighting) => {
                 let group = key_group(key_hash(txid));
-                self.transactions[task_of_group(group, tasks)]
-                    .see(group, *txid, *sighting)
-                    .unwrap();
+                self.transactions[task_of_group(group, tasks)].see(group, *txid, *sighting).unwrap();
             }
             Input::Price(price) => {
                 for hour in price.hours() {
@@ -106,10 +92,7 @@ impl Tasks {
     }
 
     fn flush_transactions(&mut self) -> Vec<Partial> {
-        self.transactions
-            .iter_mut()
-            .flat_map(|task| task.flush().unwrap())
-            .collect()
+        self.transactions.iter_mut().flat_map(|task| task.flush().unwrap()).collect()
     }
 
     fn flush(&mut self, index: &mut TestIndex<VolumeDocument>) {
@@ -173,19 +156,14 @@ struct Truth {
 
 /// The documents by the rules as they stand in the design.
 fn oracle(inputs: &[Input]) -> TestIndex<VolumeDocument> {
-    let mut truth = Truth {
-        sightings: BTreeMap::new(),
-        prices: BTreeSet::new(),
-    };
+    let mut truth = Truth { sightings: BTreeMap::new(), prices: BTreeSet::new() };
     for input in inputs {
         match input {
             Input::Sighting(txid, sighting) => {
                 truth.sightings.entry(*txid).or_default().insert(*sighting);
             }
             Input::Price(price) => {
-                truth
-                    .prices
-                    .insert((price.time_s, price.source.clone(), price.eur.decimal()));
+                truth.prices.insert((price.time_s, price.source.clone(), price.eur.decimal()));
             }
         }
     }
@@ -197,13 +175,8 @@ fn oracle(inputs: &[Input]) -> TestIndex<VolumeDocument> {
 impl Truth {
     fn version(&self, start: i64) -> Option<u64> {
         let hour = start..start + HOUR_S;
-        let bearing = self
-            .sightings
-            .values()
-            .filter(|set| set.iter().any(|s| hour.contains(&s.time_s)));
-        let sightings: usize = bearing
-            .map(|set| set.iter().filter(|s| s.time_s < hour.end).count())
-            .sum();
+        let bearing = self.sightings.values().filter(|set| set.iter().any(|s| hour.contains(&s.time_s)));
+        let sightings: usize = bearing.map(|set| set.iter().filter(|s| s.time_s < hour.end).count()).sum();
         let near = start - HOUR_S..=hour.end + HOUR_S;
         let prices = self.prices.iter().filter(|price| near.contains(&price.0)).count();
         (sightings > 0).then_some((sightings + prices) as u64)
@@ -219,20 +192,14 @@ impl Truth {
     }
 
     fn document(&self, start: i64) -> VolumeDocument {
-        let effective = self
-            .sightings
-            .iter()
-            .map(|(txid, set)| (txid.to_string(), *set.first().unwrap()));
-        let counted: Vec<_> = effective
-            .filter(|(_, s)| (start..start + HOUR_S).contains(&s.time_s))
-            .collect();
+        let effective = self.sightings.iter().map(|(txid, set)| (txid.to_string(), *set.first().unwrap()));
+        let counted: Vec<_> =
+            effective.filter(|(_, s)| (start..start + HOUR_S).contains(&s.time_s)).collect();
         let sum = |value: fn(&Sighting) -> u64| counted.iter().map(|(_, s)| value(s)).sum::<u64>();
         let exact: Decimal = counted.iter().filter_map(|(_, s)| self.worth(s)).sum();
         let quoted = counted.iter().filter(|(_, s)| self.worth(s).is_some());
         let quoted_sat = quoted.map(|(_, s)| s.outputs_sat).sum();
-        let largest = counted
-            .iter()
-            .min_by_key(|(txid, s)| (u64::MAX - s.outputs_sat, txid));
+        let largest = counted.iter().min_by_key(|(txid, s)| (u64::MAX - s.outputs_sat, txid));
         let max_tx_sat = largest.map_or(0, |(_, s)| s.outputs_sat);
         let max_tx_eur = largest.and_then(|(_, s)| self.worth(s));
         let volume_sat = sum(|s| s.outputs_sat);

@@ -19,19 +19,12 @@ pub(super) struct HourTotal {
 
 impl HourTotal {
     pub(super) fn new(hour: Hour) -> Self {
-        Self {
-            hour,
-            partials: BTreeMap::new(),
-            prices: PriceBook::default(),
-        }
+        Self { hour, partials: BTreeMap::new(), prices: PriceBook::default() }
     }
 
     /// Takes a key group's statement and says whether it is newer than the one that is there.
     pub(super) fn put_partial(&mut self, partial: &Partial) -> bool {
-        let is_newer = self
-            .partials
-            .get(&partial.group)
-            .is_none_or(|known| known.version < partial.version);
+        let is_newer = self.partials.get(&partial.group).is_none_or(|known| known.version < partial.version);
         if is_newer {
             self.partials.insert(partial.group, partial.clone());
         }
@@ -90,10 +83,7 @@ impl HourTotal {
             tx_count: self.partials.values().map(|partial| partial.tx_count).sum(),
             priced_share: share(priced_sat, volume.to_sat()),
         };
-        Some((
-            sightings + self.prices.count(bearing_on_hour(self.hour)),
-            document,
-        ))
+        Some((sightings + self.prices.count(bearing_on_hour(self.hour)), document))
     }
 
     /// The volumes of all key groups, by minute.
@@ -108,10 +98,7 @@ impl HourTotal {
     }
 
     fn largest(&self) -> Option<&Largest> {
-        let candidates = self
-            .partials
-            .values()
-            .filter_map(|partial| partial.largest.as_ref());
+        let candidates = self.partials.values().filter_map(|partial| partial.largest.as_ref());
         candidates.reduce(|best, other| if other.outdoes(best) { other } else { best })
     }
 }

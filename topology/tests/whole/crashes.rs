@@ -79,11 +79,7 @@ impl StateStore for MortalState {
 
 /// Few tuples are out at a time, so that offsets are committed all along and what a death loses cannot come back by itself.
 fn few_at_a_time(tasks_count: usize) -> TopologyConfig {
-    TopologyConfig {
-        spout_pending_count_max: 16,
-        held_count_max: 8,
-        ..config(tasks_count)
-    }
+    TopologyConfig { spout_pending_count_max: 16, held_count_max: 8, ..config(tasks_count) }
 }
 
 #[test]
@@ -102,9 +98,7 @@ fn killed_at_any_moment_and_restarted() {
             let index = mortal_index(&world, &life);
             let state = Arc::new(MortalState(world.state(), Arc::clone(&life)));
             let running = world.start(index, state, few_at_a_time(dice.pick(&[1, 2, 3])));
-            until(&running, "the process dies", || {
-                life.is_over() || running.wait_for(Duration::ZERO)
-            });
+            until(&running, "the process dies", || life.is_over() || running.wait_for(Duration::ZERO));
             deaths += u32::from(life.is_over());
             drop(running);
         }

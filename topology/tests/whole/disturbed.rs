@@ -15,10 +15,7 @@ pub(crate) struct Disturbed<F> {
 
 impl<F: Fn(EmbeddedStore, Vec<Document>) -> Answer + Send + Sync> Disturbed<F> {
     pub(crate) fn new(store: &EmbeddedStore, bulk: F) -> Self {
-        Self {
-            store: store.clone(),
-            bulk,
-        }
+        Self { store: store.clone(), bulk }
     }
 }
 

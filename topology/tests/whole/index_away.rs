@@ -51,31 +51,17 @@ fn the_spouts_pause_and_nothing_fails() {
     let messages = market();
     let (first, rest) = messages.split_at(1);
     let world = World::new();
-    let mood = Arc::new(Mood {
-        is_away: true.into(),
-        ..Mood::default()
-    });
+    let mood = Arc::new(Mood { is_away: true.into(), ..Mood::default() });
     let running = world.start(moody(&world, &mood), world.state(), config(2));
     let requests = || mood.requests.load(Ordering::SeqCst);
-    let emitted = || {
-        running
-            .snapshot()
-            .components
-            .iter()
-            .map(|component| component.emitted)
-            .sum::<u64>()
-    };
+    let emitted = || running.snapshot().components.iter().map(|component| component.emitted).sum::<u64>();
 
     world.append(first);
-    until(&running, "the index is seen to be away", || {
-        world.health.away().is_some()
-    });
+    until(&running, "the index is seen to be away", || world.health.away().is_some());
     assert!(world.health.away().unwrap().contains("connection refused"));
     let (emitted_before, requests_before) = (emitted(), requests());
     world.append(rest);
-    until(&running, "the index is asked again and again", || {
-        requests() > requests_before + 20
-    });
+    until(&running, "the index is asked again and again", || requests() > requests_before + 20);
     assert_eq!(emitted(), emitted_before, "the spouts did not pause");
 
     mood.is_away.store(false, Ordering::SeqCst);

@@ -28,19 +28,9 @@ fn messages(bytes: &[u8]) -> Vec<(&'static str, Message)> {
     };
     let transactions = block.transactions().iter().map(|transaction| {
         let value = encode_raw_transaction(transaction, block.time());
-        (
-            TRANSACTIONS,
-            message("raw-transaction", transaction.txid().to_string(), value),
-        )
+        (TRANSACTIONS, message("raw-transaction", transaction.txid().to_string(), value))
     });
-    let whole = (
-        BLOCKS,
-        message(
-            "raw-block",
-            block.hash().to_string(),
-            encode_raw_block(&block, None),
-        ),
-    );
+    let whole = (BLOCKS, message("raw-block", block.hash().to_string(), encode_raw_block(&block, None)));
     transactions.chain([whole]).collect()
 }
 
@@ -89,14 +79,8 @@ fn real_blocks_give_the_facts() {
         let file = Path::new(DATA).join("..").join(text(fact, "file"));
         world.append(&messages(&std::fs::read(file).unwrap()));
     }
-    let summary = world.drain(TopologyConfig {
-        held_count_max: 8_192,
-        ..config(2)
-    });
-    assert_eq!(
-        (summary.failed, world.health.dead_letters(), world.lag()),
-        (0, 0, 0)
-    );
+    let summary = world.drain(TopologyConfig { held_count_max: 8_192, ..config(2) });
+    assert_eq!((summary.failed, world.health.dead_letters(), world.lag()), (0, 0, 0));
 
     let raw = world.sources(RAW_BLOCKS);
     let mut expected = Expected::default();
@@ -111,31 +95,14 @@ fn real_blocks_give_the_facts() {
     let volume = world.sources(VOLUME).into_iter();
     let hours = volume.map(|(start, hour)| {
         assert_eq!(hour["priced_share"].as_f64(), Some(0.0), "{start}");
-        (
-            start,
-            (
-                number(&hour, "volume_sat"),
-                number(&hour, "tx_count"),
-                number(&hour, "max_tx_sat"),
-            ),
-        )
+        (start, (number(&hour, "volume_sat"), number(&hour, "tx_count"), number(&hour, "max_tx_sat")))
     });
     assert_eq!(hours.collect::<BTreeMap<_, _>>(), expected.hours);
-    let months = world
-        .sources(MINER)
-        .into_iter()
-        .filter(|(id, _)| id.starts_with("month:"));
+    let months = world.sources(MINER).into_iter().filter(|(id, _)| id.starts_with("month:"));
     let rewards = months.map(|(_, miner)| {
-        (
-            format!("{} {}", text(&miner, "period"), text(&miner, "miner")),
-            number(&miner, "reward_sat"),
-        )
+        (format!("{} {}", text(&miner, "period"), text(&miner, "miner")), number(&miner, "reward_sat"))
     });
     assert_eq!(rewards.collect::<BTreeMap<_, _>>(), expected.rewards);
     let hours = expected.hours.len();
-    println!(
-        "{} blocks, {} messages and {hours} hours equal the facts",
-        facts.len(),
-        summary.acked
-    );
+    println!("{} blocks, {} messages and {hours} hours equal the facts", facts.len(), summary.acked);
 }

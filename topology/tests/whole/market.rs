@@ -14,10 +14,7 @@ pub(crate) struct Dice(pub(crate) u64);
 
 impl Dice {
     pub(crate) fn below(&mut self, bound: u32) -> u32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         u32::try_from(self.0 >> 33).unwrap() % bound
     }
 
@@ -64,9 +61,7 @@ pub(crate) fn transaction(number: u64, time_s: i64, sat: u64) -> (&'static str, 
 }
 
 pub(crate) fn block_hash(name: &str) -> String {
-    let number = name
-        .bytes()
-        .fold(0_u64, |number, byte| number << 8 | u64::from(byte));
+    let number = name.bytes().fold(0_u64, |number, byte| number << 8 | u64::from(byte));
     format!("{number:064x}")
 }
 
@@ -100,11 +95,7 @@ pub(crate) fn market() -> Vec<(&'static str, Message)> {
         messages.push(transaction(number, time_s, sat));
         if dice.below(5) == 0 {
             let other_s = time_s + i64::from(dice.below(7_200)) - 3_600;
-            messages.push(transaction(
-                number,
-                other_s.max(FROM_S),
-                sat + u64::from(dice.below(2)),
-            ));
+            messages.push(transaction(number, other_s.max(FROM_S), sat + u64::from(dice.below(2))));
         }
     }
     let miners = ["Foundry USA", "AntPool", "F2Pool"];
@@ -112,22 +103,10 @@ pub(crate) fn market() -> Vec<(&'static str, Message)> {
     for height in 0..24_u32 {
         let time_s = FROM_S + i64::from(height) * 600 + i64::from(dice.below(300));
         let name = format!("m{height}");
-        messages.push(block(
-            &name,
-            &parent,
-            868_000 + height,
-            time_s,
-            dice.pick(&miners),
-        ));
+        messages.push(block(&name, &parent, 868_000 + height, time_s, dice.pick(&miners)));
         if dice.below(4) == 0 {
             let rival = format!("r{height}");
-            messages.push(block(
-                &rival,
-                &parent,
-                868_000 + height,
-                time_s + 5,
-                dice.pick(&miners),
-            ));
+            messages.push(block(&rival, &parent, 868_000 + height, time_s + 5, dice.pick(&miners)));
         }
         parent = name;
     }

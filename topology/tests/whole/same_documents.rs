@@ -25,30 +25,11 @@ fn the_export_is_complete() {
     let summary = world.drain(config(2));
     assert_eq!((summary.acked, summary.failed), (messages.len() as u64, 0));
     let (volume, value, miner) = (world.sources(VOLUME), world.sources(VALUE), world.sources(MINER));
-    assert_eq!(
-        (volume.len(), value.len()),
-        (5, 110),
-        "some are seen again an hour later"
-    );
-    assert_eq!(
-        volume
-            .values()
-            .map(|hour| hour["tx_count"].as_u64().unwrap())
-            .sum::<u64>(),
-        600
-    );
+    assert_eq!((volume.len(), value.len()), (5, 110), "some are seen again an hour later");
+    assert_eq!(volume.values().map(|hour| hour["tx_count"].as_u64().unwrap()).sum::<u64>(), 600);
     let month = miner.iter().filter(|(id, _)| id.starts_with("month:"));
-    assert_eq!(
-        month
-            .map(|(_, miner)| miner["blocks"].as_u64().unwrap())
-            .sum::<u64>(),
-        24
-    );
-    assert!(
-        volume
-            .values()
-            .any(|hour| (0.1..0.9).contains(&hour["priced_share"].as_f64().unwrap()))
-    );
+    assert_eq!(month.map(|(_, miner)| miner["blocks"].as_u64().unwrap()).sum::<u64>(), 24);
+    assert!(volume.values().any(|hour| (0.1..0.9).contains(&hour["priced_share"].as_f64().unwrap())));
     assert_eq!(world.export().len(), messages.len() + 5 + 110 + miner.len());
 }
 
@@ -89,10 +70,7 @@ fn late_prices_correct_what_is_there() {
     world.append(&[transaction(1, FROM_S + 90, 100_000_000)]);
     world.drain(config(2));
     assert_eq!(
-        (
-            hour(&world)["priced_share"].as_f64(),
-            hour(&world)["max_tx_eur"].as_f64()
-        ),
+        (hour(&world)["priced_share"].as_f64(), hour(&world)["max_tx_eur"].as_f64()),
         (Some(0.0), None)
     );
     for (time_s, eur, expected) in [

@@ -52,25 +52,14 @@ impl World {
 
     /// A world on a store of one's own.
     pub(crate) fn on(store: EmbeddedStore) -> Self {
-        let tokio = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         tokio.block_on(create_topics(&store, &config(1))).unwrap();
-        Self {
-            store,
-            health: Health::new(),
-            feed_over: FeedOver::new(),
-            tokio,
-        }
+        Self { store, health: Health::new(), feed_over: FeedOver::new(), tokio }
     }
 
     /// Keeps messages for so many hours.
     pub(crate) fn limit_retention(&self, hours: u32) {
-        let config = TopologyConfig {
-            log_retention_hours: Some(hours),
-            ..config(1)
-        };
+        let config = TopologyConfig { log_retention_hours: Some(hours), ..config(1) };
         self.tokio.block_on(create_topics(&self.store, &config)).unwrap();
     }
 
@@ -99,14 +88,7 @@ impl World {
     ) -> Running {
         let engine = config.engine();
         let log = Arc::new(self.store.clone());
-        let topology = bitcoin(
-            log,
-            index,
-            state,
-            config,
-            self.feed_over.clone(),
-            self.health.clone(),
-        );
+        let topology = bitcoin(log, index, state, config, self.feed_over.clone(), self.health.clone());
         topology.unwrap().start(engine).unwrap()
     }
 
@@ -121,15 +103,11 @@ impl World {
         for index in documents::INDICES {
             let mut after: Option<String> = None;
             loop {
-                let page = self
-                    .tokio
-                    .block_on(self.store.scan(index, after.as_deref(), 1_000))
-                    .unwrap();
+                let page = self.tokio.block_on(self.store.scan(index, after.as_deref(), 1_000)).unwrap();
                 let Some(last) = page.last() else { break };
                 after = Some(last.id.clone());
-                let rows = page
-                    .into_iter()
-                    .map(|row| ((index.to_owned(), row.id), (row.version, row.source)));
+                let rows =
+                    page.into_iter().map(|row| ((index.to_owned(), row.id), (row.version, row.source)));
                 export.extend(rows);
             }
         }
@@ -139,21 +117,14 @@ impl World {
     /// The sources of one index, by id.
     pub(crate) fn sources(&self, index: &str) -> BTreeMap<String, Value> {
         let export = self.export().into_iter().filter(|((of, _), _)| of == index);
-        export
-            .map(|((_, id), (_, source))| (id, serde_json::from_str(&source).unwrap()))
-            .collect()
+        export.map(|((_, id), (_, source))| (id, serde_json::from_str(&source).unwrap())).collect()
     }
 
     /// How many records the group has not committed yet, over all topics.
     pub(crate) fn lag(&self) -> u64 {
         let group = config(1).consumer_group;
         let topics = TOPICS.map(str::to_owned).to_vec();
-        let options = ConsumerOptions {
-            group,
-            topics,
-            member: 0,
-            members: 1,
-        };
+        let options = ConsumerOptions { group, topics, member: 0, members: 1 };
         let lag = self.store.consumer(options).unwrap().lag().unwrap();
         lag.iter().map(|lag| lag.end_offset - lag.committed.offset).sum()
     }
@@ -161,11 +132,7 @@ impl World {
 
 /// Waits for the end of a run whose feed is over.
 pub(crate) fn end(running: Running) -> Summary {
-    assert!(
-        running.wait_for(DEADLINE),
-        "the run does not end: {:#?}",
-        running.snapshot()
-    );
+    assert!(running.wait_for(DEADLINE), "the run does not end: {:#?}", running.snapshot());
     running.wait()
 }
 

@@ -49,18 +49,8 @@ impl TimeAxis {
     pub(super) fn labels(&self) -> Vec<(i64, String)> {
         let (first, end) = self.ends();
         let length = end - first;
-        let steps = [
-            HOUR,
-            2 * HOUR,
-            3 * HOUR,
-            6 * HOUR,
-            12 * HOUR,
-            DAY,
-            2 * DAY,
-            7 * DAY,
-            14 * DAY,
-            30 * DAY,
-        ];
+        let steps =
+            [HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY, 2 * DAY, 7 * DAY, 14 * DAY, 30 * DAY];
         let fits = |step: &i64| length / step <= LABELS_MAX;
         let year = 365 * DAY;
         let long = || (length / (LABELS_MAX * 30 * DAY) + 1) * 30 * DAY;
@@ -75,11 +65,7 @@ impl TimeAxis {
         let mut at = first.div_euclid(step) * step;
         while at <= end - margin {
             if let Some(time) = DateTime::from_timestamp(at, 0).filter(|_| at >= first + margin) {
-                let format = if step < DAY && at.rem_euclid(DAY) == 0 {
-                    "%-d %b"
-                } else {
-                    format
-                };
+                let format = if step < DAY && at.rem_euclid(DAY) == 0 { "%-d %b" } else { format };
                 labels.push((at, time.format(format).to_string()));
             }
             at += step;
@@ -102,9 +88,7 @@ mod tests {
             let labels: Vec<String> = axis.labels().into_iter().map(|(_, label)| label).collect();
             format!("{hours} hours: {}\n", labels.join(" | "))
         };
-        let all: String = [6, 24, 48, 7 * 24, 30 * 24, 365 * 24, 15 * 365 * 24]
-            .map(labels)
-            .concat();
+        let all: String = [6, 24, 48, 7 * 24, 30 * 24, 365 * 24, 15 * 365 * 24].map(labels).concat();
         expect![[r"
             6 hours: 09:00 | 10:00 | 11:00 | 12:00 | 13:00 | 14:00
             24 hours: 18:00 | 19 Oct | 06:00 | 12:00

@@ -35,29 +35,19 @@ pub(super) fn draw_line(
     points: &[(DateTime<Utc>, f64)],
     height_px: u32,
 ) -> Option<(Ink, Vec<Place>)> {
-    let points: Vec<(f64, f64)> = points
-        .iter()
-        .map(|(at, value)| (seconds(at.timestamp()), drawable(*value)))
-        .collect();
+    let points: Vec<(f64, f64)> =
+        points.iter().map(|(at, value)| (seconds(at.timestamp()), drawable(*value))).collect();
     let values = || points.iter().map(|(_, value)| *value);
     let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
     // A line that fills the height to the last pixel looks like an alarm, and a flat one needs some height.
-    let room = ((high - low) * 0.12)
-        .max(high.abs() * 0.001)
-        .max(f64::MIN_POSITIVE);
+    let room = ((high - low) * 0.12).max(high.abs() * 0.001).max(f64::MIN_POSITIVE);
     let range = (low - room).max(0.0).min(low)..high + room;
     let mut ink = Ink::default();
     let mut places = Vec::new();
     let drawn = draw(&mut ink, axis, range.clone(), height_px, |plot| {
         let color = Pen::Area.color();
-        plot.draw_series(AreaSeries::new(
-            points.iter().copied(),
-            range.start,
-            color.filled(),
-        ))
-        .ok()?;
-        plot.draw_series(LineSeries::new(points.iter().copied(), Pen::Line.color()))
-            .ok()?;
+        plot.draw_series(AreaSeries::new(points.iter().copied(), range.start, color.filled())).ok()?;
+        plot.draw_series(LineSeries::new(points.iter().copied(), Pen::Line.color())).ok()?;
         places.extend(points.iter().map(|point| place(plot.backend_coord(point))));
         Some(())
     });
@@ -77,12 +67,9 @@ pub(super) fn draw_bars(axis: &TimeAxis, bars: &[BarValue], height_px: u32) -> O
             let (left, right) = (start + step * BAR_GAP, start + step * (1.0 - BAR_GAP));
             for (value, pen) in [(drawable(bar.whole), Pen::Whole), (drawable(bar.part), Pen::Part)] {
                 let corners = [(left, value), (right, 0.0)];
-                plot.draw_series([Rectangle::new(corners, pen.color().filled())])
-                    .ok()?;
+                plot.draw_series([Rectangle::new(corners, pen.color().filled())]).ok()?;
             }
-            places.push(place(
-                plot.backend_coord(&(start + step / 2.0, drawable(bar.whole))),
-            ));
+            places.push(place(plot.backend_coord(&(start + step / 2.0, drawable(bar.whole)))));
         }
         Some(())
     });
@@ -106,9 +93,8 @@ fn draw<'a>(
         .build_cartesian_2d(first..end, values.clone())
         .ok()?;
     let levels = RangedCoordf64::from(values.clone()).key_points(GRID_LINES_MAX);
-    let grid = levels
-        .iter()
-        .map(|level| PathElement::new([(first, *level), (end, *level)], Pen::Grid.color()));
+    let grid =
+        levels.iter().map(|level| PathElement::new([(first, *level), (end, *level)], Pen::Grid.color()));
     plot.draw_series(grid).ok()?;
     series(&mut plot)?;
     for level in levels {
@@ -126,8 +112,7 @@ fn draw<'a>(
 fn label(root: &DrawingArea<Surface<'_>, Shift>, text: &str, at: (i32, i32), anchor: HPos) -> Option<()> {
     let color = Pen::Text.color();
     let style = TextStyle::from(("sans-serif", 12).into_font()).color(&color);
-    root.draw_text(text, &style.pos(Pos::new(anchor, VPos::Bottom)), at)
-        .ok()
+    root.draw_text(text, &style.pos(Pos::new(anchor, VPos::Bottom)), at).ok()
 }
 
 fn pixels(count: u32) -> i32 {
@@ -135,10 +120,7 @@ fn pixels(count: u32) -> i32 {
 }
 
 fn place((x, y): (i32, i32)) -> Place {
-    Place {
-        x,
-        y: y / PIXEL.cast_signed(),
-    }
+    Place { x, y: y / PIXEL.cast_signed() }
 }
 
 /// A time as a coordinate.
@@ -150,9 +132,5 @@ fn seconds(at: i64) -> f64 {
 /// What cannot be drawn is drawn as nothing.
 fn drawable(value: f64) -> f64 {
     const GREATEST: f64 = 1e18;
-    if value.is_finite() {
-        value.clamp(0.0, GREATEST)
-    } else {
-        0.0
-    }
+    if value.is_finite() { value.clamp(0.0, GREATEST) } else { 0.0 }
 }

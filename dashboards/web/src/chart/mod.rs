@@ -111,25 +111,13 @@ mod tests {
     #[test]
     fn strange_series_are_drawn_without_panic() {
         let from = axis().from();
-        let series: [&[f64]; 6] = [
-            &[],
-            &[1.0],
-            &[5.0, 5.0],
-            &[0.0, 0.0],
-            &[f64::MAX, 0.0],
-            &[f64::NAN, f64::INFINITY, 2.0],
-        ];
+        let series: [&[f64]; 6] =
+            [&[], &[1.0], &[5.0, 5.0], &[0.0, 0.0], &[f64::MAX, 0.0], &[f64::NAN, f64::INFINITY, 2.0]];
         for values in series {
             let points: Vec<_> = values.iter().map(|value| (from, *value)).collect();
             assert!(!line(&axis(), &points, 100, "x").svg.into_string().contains("NaN"));
-            let values: Vec<_> = values
-                .iter()
-                .map(|value| BarValue {
-                    start: from,
-                    whole: *value,
-                    part: 0.0,
-                })
-                .collect();
+            let values: Vec<_> =
+                values.iter().map(|value| BarValue { start: from, whole: *value, part: 0.0 }).collect();
             assert!(!bars(&axis(), &values, 100, "x").svg.into_string().contains("NaN"));
         }
     }

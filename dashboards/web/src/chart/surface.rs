@@ -31,14 +31,7 @@ pub(super) enum Pen {
 }
 
 impl Pen {
-    const EVERY: [Self; 6] = [
-        Self::Grid,
-        Self::Area,
-        Self::Whole,
-        Self::Part,
-        Self::Line,
-        Self::Text,
-    ];
+    const EVERY: [Self; 6] = [Self::Grid, Self::Area, Self::Whole, Self::Part, Self::Line, Self::Text];
 
     /// The colour that stands for it on the way through `plotters`.
     pub(super) fn color(self) -> RGBColor {
@@ -46,10 +39,7 @@ impl Pen {
     }
 
     fn of(color: BackendColor) -> Self {
-        Self::EVERY
-            .get(usize::from(color.rgb.2))
-            .copied()
-            .unwrap_or(Self::Text)
+        Self::EVERY.get(usize::from(color.rgb.2)).copied().unwrap_or(Self::Text)
     }
 
     fn class(self) -> &'static str {
@@ -163,10 +153,7 @@ impl DrawingBackend for Surface<'_> {
         _fill: bool,
     ) -> Drawn {
         let (width, height) = (right - left, bottom - top);
-        append(
-            self.path(Pen::of(style.color())),
-            format_args!("M{left} {top}h{width}v{height}h-{width}z"),
-        );
+        append(self.path(Pen::of(style.color())), format_args!("M{left} {top}h{width}v{height}h-{width}z"));
         Ok(())
     }
 
@@ -197,16 +184,8 @@ impl DrawingBackend for Surface<'_> {
             HPos::Center => ("middle", None),
             HPos::Right => ("end", Some(-LABEL_GAP_PX)),
         };
-        let place = Place {
-            x,
-            y: y / PIXEL.cast_signed(),
-        };
-        self.ink.labels.push(Label {
-            text: text.to_owned(),
-            place,
-            anchor,
-            gap_px,
-        });
+        let place = Place { x, y: y / PIXEL.cast_signed() };
+        self.ink.labels.push(Label { text: text.to_owned(), place, anchor, gap_px });
         Ok(())
     }
 }

@@ -24,20 +24,13 @@ pub(crate) static SCRIPT: Asset = Asset {
     kind: "text/javascript; charset=utf-8",
     content: include_str!("../../assets/page.js"),
 };
-pub(crate) static ICON: Asset = Asset {
-    name: "icon.svg",
-    kind: "image/svg+xml",
-    content: include_str!("../../assets/icon.svg"),
-};
+pub(crate) static ICON: Asset =
+    Asset { name: "icon.svg", kind: "image/svg+xml", content: include_str!("../../assets/icon.svg") };
 
 impl Asset {
     /// The address under which a page refers to it.
     pub(crate) fn path(&self) -> String {
-        format!(
-            "/assets/{}?v={:08x}",
-            self.name,
-            checksum(self.content.as_bytes())
-        )
+        format!("/assets/{}?v={:08x}", self.name, checksum(self.content.as_bytes()))
     }
 }
 
@@ -53,10 +46,7 @@ const fn checksum(bytes: &[u8]) -> u32 {
 }
 
 pub(crate) async fn asset(Path(name): Path<String>) -> Response {
-    match [&STYLE, &SCRIPT, &ICON]
-        .into_iter()
-        .find(|asset| asset.name == name)
-    {
+    match [&STYLE, &SCRIPT, &ICON].into_iter().find(|asset| asset.name == name) {
         Some(asset) => {
             let headers = [
                 (header::CONTENT_TYPE, asset.kind),

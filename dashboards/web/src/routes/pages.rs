@@ -65,9 +65,7 @@ async fn render(hub: &Hub, headers: &HeaderMap, params: &PageParams, page: Page)
 /// The theme that the reader has chosen before; in a cookie, so that the first paint is right.
 fn remembered(headers: &HeaderMap) -> Option<Theme> {
     let cookies = headers.get(header::COOKIE)?.to_str().ok()?;
-    let theme = cookies
-        .split(';')
-        .find_map(|cookie| cookie.trim().strip_prefix("theme="))?;
+    let theme = cookies.split(';').find_map(|cookie| cookie.trim().strip_prefix("theme="))?;
     Theme::parse(theme)
 }
 

@@ -10,13 +10,8 @@ use crate::{
     snapshot::{Component, Edge, Snapshot},
 };
 
-const SIZES: Sizes = Sizes {
-    node_width: 168.0,
-    node_height: 56.0,
-    column_gap: 52.0,
-    row_gap: 18.0,
-    lane: 8.0,
-};
+const SIZES: Sizes =
+    Sizes { node_width: 168.0, node_height: 56.0, column_gap: 52.0, row_gap: 18.0, lane: 8.0 };
 /// Room around the drawing, so that outlines are not cut.
 const MARGIN: f64 = 8.0;
 /// Letters of a name that fit into a node.
@@ -30,11 +25,7 @@ pub(super) fn dag(snapshot: &Snapshot) -> Markup {
         .map(|(number, component)| (component.name.as_str(), number))
         .collect();
     let number = |name: &String| numbers.get(name.as_str()).copied().unwrap_or(usize::MAX);
-    let links: Vec<_> = snapshot
-        .edges
-        .iter()
-        .map(|edge| (number(&edge.from), number(&edge.to)))
-        .collect();
+    let links: Vec<_> = snapshot.edges.iter().map(|edge| (number(&edge.from), number(&edge.to))).collect();
     let layout = lay_out(snapshot.components.len(), &links, SIZES);
     let (width, height) = (layout.width + 2.0 * MARGIN, layout.height + 2.0 * MARGIN);
     let label = format!(
@@ -112,11 +103,7 @@ fn node(component: &Component, (x, y): (f64, f64)) -> Markup {
         _ => "bolt",
     };
     let name: String = component.name.chars().take(NAME_LETTERS_MAX).collect();
-    let work = if component.is_spout() {
-        component.emitted
-    } else {
-        component.executed
-    };
+    let work = if component.is_spout() { component.emitted } else { component.executed };
     let is_hurt = component.failed > 0 || component.restarts > 0;
     html! {
         g.node.(kind) transform={ "translate(" (x) " " (y) ")" } {

@@ -69,10 +69,7 @@ pub(super) fn euro(amount: Option<Decimal>) -> Markup {
 
 /// In place of a chart whose range is empty. What lies elsewhere is pointed to: a feed of blocks may hold years.
 pub(super) fn nothing_in_range(what: &str, why: &str, view: View, latest: Option<DateTime<Utc>>) -> Markup {
-    let all = View {
-        span: Span::All,
-        ..view
-    };
+    let all = View { span: Span::All, ..view };
     html! {
         @match latest {
             None => (nothing(&format!("No {what} in this range yet."), why)),

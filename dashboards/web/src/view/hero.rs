@@ -71,19 +71,11 @@ fn tiles(market: &Market) -> Markup {
     let total = market.total();
     let span = market.view.span.label();
     let known = |text: String| (!market.hours.is_empty()).then_some(text);
-    let absent = if market.latest_hour.is_some() {
-        "none in this range"
-    } else {
-        "not read yet"
-    };
-    let volume_eur = total.priced_eur().map_or_else(
-        || "no price".to_owned(),
-        |eur| format!("€\u{202f}{}", format::short(eur)),
-    );
-    let hour = market
-        .largest()
-        .map(|hour| market.time(hour.at))
-        .unwrap_or_default();
+    let absent = if market.latest_hour.is_some() { "none in this range" } else { "not read yet" };
+    let volume_eur = total
+        .priced_eur()
+        .map_or_else(|| "no price".to_owned(), |eur| format!("€\u{202f}{}", format::short(eur)));
+    let hour = market.largest().map(|hour| market.time(hour.at)).unwrap_or_default();
     html! {
         dl.tiles {
             (Tile {
@@ -115,12 +107,7 @@ fn tiles(market: &Market) -> Markup {
 fn top_miner(day: Option<&Ranking>) -> Markup {
     let top = day.and_then(|day| day.miners.first().map(|miner| (day, miner)));
     let note = |(day, miner): (&Ranking, &Miner)| {
-        format!(
-            "{} of {} blocks on {}",
-            miner.blocks,
-            day.blocks(),
-            format::day(day.period.first_day())
-        )
+        format!("{} of {} blocks on {}", miner.blocks, day.blocks(), format::day(day.period.first_day()))
     };
     Tile {
         name: "Top miner of the day",

@@ -42,21 +42,11 @@ fn drawn(market: &Market) -> Markup {
     };
     let values: Vec<BarValue> = bars
         .iter()
-        .map(|bar| BarValue {
-            start: bar.start,
-            whole: 0.0,
-            part: value(bar).to_f64().unwrap_or_default(),
-        })
-        .map(|bar| BarValue {
-            whole: bar.part,
-            ..bar
-        })
+        .map(|bar| BarValue { start: bar.start, whole: 0.0, part: value(bar).to_f64().unwrap_or_default() })
+        .map(|bar| BarValue { whole: bar.part, ..bar })
         .collect();
-    let summary = format!(
-        "Largest transaction {} in {}. The arrow keys read single bars.",
-        per(market),
-        unit.label()
-    );
+    let summary =
+        format!("Largest transaction {} in {}. The arrow keys read single bars.", per(market), unit.label());
     let chart = chart::bars(&axis(market), &values, HEIGHT_PX, &summary);
     let rows: Vec<Row> = bars.iter().map(|bar| row(market, bar)).collect();
     html! {

@@ -39,22 +39,12 @@ struct Item {
 /// Places `count` nodes. Links to nodes that do not exist, and those that close a cycle, have no route.
 pub(super) fn lay_out(count: usize, links: &[Link], sizes: Sizes) -> Layout {
     let layers = layers(count, links);
-    let mut items: Vec<Item> = layers
-        .iter()
-        .map(|layer| Item {
-            layer: *layer,
-            is_node: true,
-            y: 0.0,
-        })
-        .collect();
+    let mut items: Vec<Item> =
+        layers.iter().map(|layer| Item { layer: *layer, is_node: true, y: 0.0 }).collect();
     let mut chains: Vec<Vec<usize>> = Vec::new();
     for (from, to) in links {
         let forward = *from < count && *to < count && layers[*from] < layers[*to];
-        chains.push(if forward {
-            chain(&mut items, *from, *to)
-        } else {
-            Vec::new()
-        });
+        chains.push(if forward { chain(&mut items, *from, *to) } else { Vec::new() });
     }
     let mut columns = vec![Vec::new(); items.iter().map(|item| item.layer + 1).max().unwrap_or(0)];
     for (number, item) in items.iter().enumerate() {
@@ -67,12 +57,7 @@ pub(super) fn lay_out(count: usize, links: &[Link], sizes: Sizes) -> Layout {
     let route = |chain: &Vec<usize>| {
         let mut points = Vec::new();
         for (number, item) in chain.iter().map(|item| &items[*item]).enumerate() {
-            let middle = item.y
-                + if item.is_node {
-                    sizes.node_height
-                } else {
-                    sizes.lane
-                } / 2.0;
+            let middle = item.y + if item.is_node { sizes.node_height } else { sizes.lane } / 2.0;
             // A link leaves its first node on the right, and passes a layer along its whole width.
             if number > 0 {
                 points.push((x(item), middle));
@@ -109,11 +94,7 @@ fn chain(items: &mut Vec<Item>, from: usize, to: usize) -> Vec<usize> {
     let mut chain = vec![from];
     for layer in items[from].layer + 1..items[to].layer {
         chain.push(items.len());
-        items.push(Item {
-            layer,
-            is_node: false,
-            y: 0.0,
-        });
+        items.push(Item { layer, is_node: false, y: 0.0 });
     }
     chain.push(to);
     chain
@@ -148,11 +129,7 @@ fn arrange(columns: &mut [Vec<usize>], chains: &[Vec<usize>], count: usize) {
             let mean = |item: &usize| {
                 let linked = &neighbours[*item];
                 let sum: f64 = linked.iter().map(|other| places[*other]).sum();
-                if linked.is_empty() {
-                    places[*item]
-                } else {
-                    sum / to_f64(linked.len())
-                }
+                if linked.is_empty() { places[*item] } else { sum / to_f64(linked.len()) }
             };
             column.sort_by(|a, b| mean(a).total_cmp(&mean(b)));
             place(&mut places, column);
@@ -163,18 +140,10 @@ fn arrange(columns: &mut [Vec<usize>], chains: &[Vec<usize>], count: usize) {
 /// Stacks each column, centred; gives the height of the whole.
 fn stack(items: &mut [Item], columns: &[Vec<usize>], sizes: Sizes) -> f64 {
     let size = |item: &Item| {
-        if item.is_node {
-            sizes.node_height
-        } else {
-            sizes.lane
-        }
+        if item.is_node { sizes.node_height } else { sizes.lane }
     };
     let tall = |column: &Vec<usize>| {
-        column
-            .iter()
-            .map(|item| size(&items[*item]) + sizes.row_gap)
-            .sum::<f64>()
-            - sizes.row_gap
+        column.iter().map(|item| size(&items[*item]) + sizes.row_gap).sum::<f64>() - sizes.row_gap
     };
     let heights: Vec<f64> = columns.iter().map(tall).collect();
     let height = heights.iter().copied().fold(0.0, f64::max);
@@ -199,24 +168,15 @@ mod tests {
 
     use super::*;
 
-    const SIZES: Sizes = Sizes {
-        node_width: 100.0,
-        node_height: 40.0,
-        column_gap: 50.0,
-        row_gap: 10.0,
-        lane: 6.0,
-    };
+    const SIZES: Sizes =
+        Sizes { node_width: 100.0, node_height: 40.0, column_gap: 50.0, row_gap: 10.0, lane: 6.0 };
 
     #[test]
     fn a_diamond_with_a_short_cut() {
         let layout = lay_out(4, &[(0, 1), (0, 2), (1, 3), (2, 3), (0, 3)], SIZES);
         let columns: Vec<f64> = layout.nodes.iter().map(|(x, _)| *x).collect();
         assert_eq!(columns, [0.0, 150.0, 150.0, 300.0]);
-        assert_eq!(
-            layout.routes[4].len(),
-            4,
-            "the short cut passes the layer between"
-        );
+        assert_eq!(layout.routes[4].len(), 4, "the short cut passes the layer between");
     }
 
     #[test]

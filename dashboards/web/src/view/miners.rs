@@ -75,10 +75,7 @@ fn table(kind: &str, ranking: &Ranking) -> Markup {
     let (shown, others) = ranking.miners.split_at(ranking.miners.len().min(MINERS_MAX));
     let total = ranking.reward_sat();
     let most = shown.first().map_or(0, |miner| miner.reward_sat);
-    let priced = ranking
-        .miners
-        .iter()
-        .all(|miner| miner.priced_share >= 1.0 || miner.reward_sat == 0);
+    let priced = ranking.miners.iter().all(|miner| miner.priced_share >= 1.0 || miner.reward_sat == 0);
     html! {
         div.scroll tabindex="0" role="region" aria-labelledby={ (kind) "-title" } {
             table.ranking {

@@ -28,10 +28,8 @@ pub(super) fn price(market: &Market) -> Markup {
 
 fn drawn(market: &Market) -> Markup {
     let points = market.points();
-    let values: Vec<_> = points
-        .iter()
-        .map(|point| (point.at, point.eur.to_f64().unwrap_or_default()))
-        .collect();
+    let values: Vec<_> =
+        points.iter().map(|point| (point.at, point.eur.to_f64().unwrap_or_default())).collect();
     let axis = TimeAxis::new(market.from, market.until, chrono::TimeDelta::minutes(1));
     let summary = market.extremes().map_or_else(String::new, |(low, high)| {
         format!(
@@ -44,12 +42,7 @@ fn drawn(market: &Market) -> Markup {
     let chart = chart::line(&axis, &values, HEIGHT_PX, &summary);
     let rows: Vec<Row> = points
         .iter()
-        .map(|point| {
-            vec![
-                html! { (market.time(point.at)) },
-                html! { (format::price(point.eur)) },
-            ]
-        })
+        .map(|point| vec![html! { (market.time(point.at)) }, html! { (format::price(point.eur)) }])
         .collect();
     figure("price", &chart, &["Time", "EUR"], &rows)
 }

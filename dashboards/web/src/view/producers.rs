@@ -74,20 +74,13 @@ mod tests {
             "last_message_ms": 1_730_332_800_000_i64, "new": 1}, "bitstamp": {}}
         })))
         .into_string();
-        for part in [
-            "<dt>log retries</dt><dd>1\u{202f}200</dd>",
-            "kraken",
-            "31 Oct 2024, 00:00:00 UTC",
-            "none yet",
-        ] {
+        for part in
+            ["<dt>log retries</dt><dd>1\u{202f}200</dd>", "kraken", "31 Oct 2024, 00:00:00 UTC", "none yet"]
+        {
             assert!(html.contains(part), "{part}: {html}");
         }
         assert!(!html.contains("healthy"), "{html}");
         assert_eq!(producers(None).into_string(), "");
-        assert!(
-            producers(Some(&json!({"sources": 3, "x": 1})))
-                .into_string()
-                .contains("<dt>x</dt>")
-        );
+        assert!(producers(Some(&json!({"sources": 3, "x": 1}))).into_string().contains("<dt>x</dt>"));
     }
 }

@@ -17,15 +17,9 @@ pub(super) fn add(fragments: &mut Fragments, status: &Status) {
     let known = snapshot.clone().unwrap_or_default();
     fragments.add("summary", summary(snapshot.as_ref()));
     fragments.add("graph", section("graph", "Flow", &graph(&known)));
-    fragments.add(
-        "components",
-        section("components", "Components", &components(&known.components)),
-    );
+    fragments.add("components", section("components", "Components", &components(&known.components)));
     fragments.add("edges", section("edges", "Edges", &edges(&known.edges)));
-    fragments.add(
-        "failures",
-        section("failures", "Recent autopsies", &failures(&known.failures)),
-    );
+    fragments.add("failures", section("failures", "Recent autopsies", &failures(&known.failures)));
     fragments.add("producer", producers(status.producer.as_ref()));
 }
 
@@ -65,13 +59,7 @@ fn summary(snapshot: Option<&Snapshot>) -> Markup {
 }
 
 fn tile<'a>(name: &'a str, number: u64, note: &str) -> Tile<'a> {
-    Tile {
-        name,
-        value: Some(format::count(number)),
-        unit: "",
-        note: note.to_owned(),
-        absent: "",
-    }
+    Tile { name, value: Some(format::count(number)), unit: "", note: note.to_owned(), absent: "" }
 }
 
 fn graph(snapshot: &Snapshot) -> Markup {
@@ -124,16 +112,7 @@ fn component(component: &Component) -> Markup {
 }
 
 fn edges(edges: &[Edge]) -> Markup {
-    let columns = [
-        "From",
-        "<To",
-        "<Stream",
-        "<Grouping",
-        "Emitted",
-        "Acked",
-        "Failed",
-        "Pending",
-    ];
+    let columns = ["From", "<To", "<Stream", "<Grouping", "Emitted", "Acked", "Failed", "Pending"];
     wide_table("edges", &columns, edges.iter().map(edge).collect())
 }
 
@@ -156,22 +135,9 @@ fn failures(failures: &[Failure]) -> Markup {
     if failures.is_empty() {
         return html! { p.faint { "No tuple has failed. Each one that does is listed here with where, when and why." } };
     }
-    let columns = [
-        "Component",
-        "<Edge",
-        "Task",
-        "<Spout",
-        "Attempt",
-        "Queued",
-        "Executed",
-        "<Then",
-        "<Reason",
-    ];
-    wide_table(
-        "failures",
-        &columns,
-        failures.iter().rev().take(FAILURES_MAX).map(failure).collect(),
-    )
+    let columns =
+        ["Component", "<Edge", "Task", "<Spout", "Attempt", "Queued", "Executed", "<Then", "<Reason"];
+    wide_table("failures", &columns, failures.iter().rev().take(FAILURES_MAX).map(failure).collect())
 }
 
 fn failure(failure: &Failure) -> Markup {

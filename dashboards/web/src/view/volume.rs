@@ -51,11 +51,7 @@ pub(super) fn per(market: &Market) -> String {
 
 /// The time axis that all bar charts share.
 pub(super) fn axis(market: &Market) -> TimeAxis {
-    TimeAxis::new(
-        market.from,
-        market.until,
-        chrono::TimeDelta::hours(market.bar_hours()),
-    )
+    TimeAxis::new(market.from, market.until, chrono::TimeDelta::hours(market.bar_hours()))
 }
 
 fn drawn(market: &Market) -> Markup {
@@ -66,15 +62,8 @@ fn drawn(market: &Market) -> Markup {
             Unit::Btc => (format::bitcoin(bar.volume_sat), format::bitcoin(bar.adjusted_sat)),
             Unit::Eur => (bar.volume_eur, bar.adjusted_eur()),
         };
-        let (whole, part) = (
-            whole.to_f64().unwrap_or_default(),
-            part.to_f64().unwrap_or_default(),
-        );
-        BarValue {
-            start: bar.start,
-            whole,
-            part,
-        }
+        let (whole, part) = (whole.to_f64().unwrap_or_default(), part.to_f64().unwrap_or_default());
+        BarValue { start: bar.start, whole, part }
     };
     let values: Vec<BarValue> = bars.iter().map(value).collect();
     let summary = format!(
@@ -85,12 +74,7 @@ fn drawn(market: &Market) -> Markup {
     );
     let chart = chart::bars(&axis(market), &values, HEIGHT_PX, &summary);
     let rows: Vec<Row> = bars.iter().map(|bar| row(market, bar)).collect();
-    figure(
-        "volume",
-        &chart,
-        &["From", "BTC", "BTC without change", "EUR", "Transactions"],
-        &rows,
-    )
+    figure("volume", &chart, &["From", "BTC", "BTC without change", "EUR", "Transactions"], &rows)
 }
 
 fn row(market: &Market, bar: &Bar) -> Row {

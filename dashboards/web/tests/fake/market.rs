@@ -92,11 +92,7 @@ fn put_miners(index: &Documents, period: &str, first: DateTime<Utc>, blocks: f64
         }
         let reward = won * 312_500_000 + (noise(first.timestamp() + won.cast_signed()) * 12e6) as u64 * won;
         let eur = format!("{:.6}", reward as f64 / 1e8 * price(first));
-        let slug: String = pool
-            .to_lowercase()
-            .chars()
-            .filter(char::is_ascii_alphanumeric)
-            .collect();
+        let slug: String = pool.to_lowercase().chars().filter(char::is_ascii_alphanumeric).collect();
         index.put("btc-miner", &format!("{kind}:{period}:{slug}"), &json!({
             "@timestamp": first.format("%Y-%m-%dT00:00:00Z").to_string(), "period": period, "miner": pool, "blocks": won,
             "reward_sat": reward, "reward_btc": 0.0, "reward_eur": 0.0, "reward_eur_exact": eur, "priced_share": 1.0,
@@ -106,9 +102,7 @@ fn put_miners(index: &Documents, period: &str, first: DateTime<Utc>, blocks: f64
 
 /// Puts the documents of so many hours that end at `now`.
 pub(crate) fn fill(index: &Documents, now: DateTime<Utc>, hours: i64) {
-    let last = now
-        .duration_trunc(TimeDelta::minutes(1))
-        .expect("a time of today");
+    let last = now.duration_trunc(TimeDelta::minutes(1)).expect("a time of today");
     (0..hours * 60).for_each(|minute| put_price(index, last - TimeDelta::minutes(minute)));
     let hour = now.duration_trunc(TimeDelta::hours(1)).expect("a time of today");
     put_hour(index, hour, f64::from(now.minute()) / 60.0);
@@ -116,11 +110,7 @@ pub(crate) fn fill(index: &Documents, now: DateTime<Utc>, hours: i64) {
     let today = now.duration_trunc(TimeDelta::days(1)).expect("a time of today");
     for back in 0..hours / 24 {
         let day = today - TimeDelta::days(back);
-        let blocks = if back == 0 {
-            f64::from(now.hour()) * 6.0 + 3.0
-        } else {
-            144.0
-        };
+        let blocks = if back == 0 { f64::from(now.hour()) * 6.0 + 3.0 } else { 144.0 };
         put_miners(index, &day.format("%Y-%m-%d").to_string(), day, blocks);
         if day.day() == 1 || back == hours / 24 - 1 {
             let first = day.with_day(1).expect("every month has a first");

@@ -23,20 +23,11 @@ struct State {
 
 impl Documents {
     pub(crate) fn put(&self, index: &str, id: &str, source: &Value) {
-        let timestamp = source["@timestamp"]
-            .as_str()
-            .and_then(|time| time.parse().ok())
-            .expect("a time");
+        let timestamp = source["@timestamp"].as_str().and_then(|time| time.parse().ok()).expect("a time");
         let mut state = self.0.lock().expect("no panic before");
         state.revision += 1;
         let (version, source) = (state.revision, source.to_string());
-        let document = Document {
-            index: index.into(),
-            id: id.into(),
-            version,
-            timestamp,
-            source,
-        };
+        let document = Document { index: index.into(), id: id.into(), version, timestamp, source };
         state.documents.insert((index.into(), id.into()), document);
     }
 
@@ -56,21 +47,10 @@ impl Documents {
             return Err(IndexError::Unavailable("it was told to be".into()));
         }
         let stored = |document: &Document| {
-            let Document {
-                id,
-                version,
-                timestamp,
-                source,
-                ..
-            } = document.clone();
+            let Document { id, version, timestamp, source, .. } = document.clone();
             (timestamp, StoredDocument { id, version, source })
         };
-        Ok(state
-            .documents
-            .values()
-            .filter(|document| wanted(document))
-            .map(stored)
-            .collect())
+        Ok(state.documents.values().filter(|document| wanted(document)).map(stored).collect())
     }
 }
 
@@ -80,13 +60,7 @@ fn without_times(found: Vec<(DateTime<Utc>, StoredDocument)>) -> Vec<StoredDocum
 
 impl Index for Documents {
     fn bulk(&self, documents: Vec<Document>) -> BoxFuture<'_, Result<Vec<Outcome>, IndexError>> {
-        async move {
-            Ok(vec![
-                Outcome::Rejected("this index is only read".into());
-                documents.len()
-            ])
-        }
-        .boxed()
+        async move { Ok(vec![Outcome::Rejected("this index is only read".into()); documents.len()]) }.boxed()
     }
 
     fn get<'a>(

@@ -31,11 +31,7 @@ pub(crate) fn running() -> Status {
 /// The index does not answer.
 pub(crate) fn broken() -> Status {
     let why = "the index has not answered for 42 s; the spouts are paused and nothing is lost";
-    Status {
-        ready: false,
-        why: Some(why.to_owned()),
-        ..running()
-    }
+    Status { ready: false, why: Some(why.to_owned()), ..running() }
 }
 
 fn component(name: &str, kind: &str, tasks: u64, count: u64, p50: u64) -> Value {
@@ -78,21 +74,9 @@ pub(crate) fn topology() -> Value {
     components[7]["last_error"] = json!("the task panicked: attempt to subtract with overflow");
     let edges = vec![
         edge("bpi", "parse-prices", "default", "local-or-shuffle", 46_080),
-        edge(
-            "transactions",
-            "parse-transactions",
-            "default",
-            "local-or-shuffle",
-            812_344,
-        ),
+        edge("transactions", "parse-transactions", "default", "local-or-shuffle", 812_344),
         edge("blocks", "parse-blocks", "default", "local-or-shuffle", 4_611),
-        edge(
-            "parse-transactions",
-            "volume-by-key",
-            "default",
-            "by key",
-            812_340,
-        ),
+        edge("parse-transactions", "volume-by-key", "default", "by key", 812_340),
         edge("volume-by-key", "volume", "default", "by key", 50_400),
         edge("parse-prices", "volume", "default", "by key", 46_080),
         edge("parse-prices", "miners", "default", "global", 46_080),

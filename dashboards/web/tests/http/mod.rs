@@ -40,40 +40,22 @@ pub(crate) async fn serve_page(index: &Arc<Documents>, status: Status, options: 
     let (stop, stopped) = oneshot::channel();
     let index = Arc::clone(index);
     let task = tokio::spawn(async move {
-        serve(
-            listener,
-            index,
-            Arc::new(move || status.clone()),
-            options,
-            stopped,
-        )
-        .await
-        .unwrap();
+        serve(listener, index, Arc::new(move || status.clone()), options, stopped).await.unwrap();
     });
-    Served {
-        address,
-        stop: Some(stop),
-        task,
-    }
+    Served { address, stop: Some(stop), task }
 }
 
 impl Served {
     /// The answer's head and body.
     pub(crate) async fn get(&self, path: &str) -> (String, String) {
-        self.request(&format!(
-            "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
-        ))
-        .await
+        self.request(&format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")).await
     }
 
     pub(crate) async fn request(&self, request: &str) -> (String, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
-        timeout(PATIENCE, stream.read_to_end(&mut bytes))
-            .await
-            .expect("an answer in time")
-            .unwrap();
+        timeout(PATIENCE, stream.read_to_end(&mut bytes)).await.expect("an answer in time").unwrap();
         let answer = String::from_utf8(bytes).unwrap();
         let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
         (head.to_owned(), body.to_owned())
@@ -83,18 +65,12 @@ impl Served {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
-        Events {
-            stream,
-            text: String::new(),
-        }
+        Events { stream, text: String::new() }
     }
 
     pub(crate) async fn stop(mut self) {
         self.stop.take().unwrap().send(()).unwrap();
-        timeout(PATIENCE, &mut self.task)
-            .await
-            .expect("an end in time")
-            .unwrap();
+        timeout(PATIENCE, &mut self.task).await.expect("an end in time").unwrap();
     }
 }
 
@@ -115,24 +91,16 @@ impl Events {
                     return std::mem::replace(&mut self.text, rest);
                 }
                 let count = self.stream.read(&mut bytes).await.unwrap();
-                assert!(
-                    count > 0,
-                    "the stream ended without {wanted:?} after {:?}",
-                    self.text
-                );
+                assert!(count > 0, "the stream ended without {wanted:?} after {:?}", self.text);
                 self.text.push_str(&String::from_utf8_lossy(&bytes[..count]));
             }
         };
-        timeout(PATIENCE, read)
-            .await
-            .unwrap_or_else(|_| panic!("no {wanted:?}"))
+        timeout(PATIENCE, read).await.unwrap_or_else(|_| panic!("no {wanted:?}"))
     }
 
     /// Whether it ends by itself.
     pub(crate) async fn ends(mut self) -> bool {
         let mut rest = Vec::new();
-        timeout(PATIENCE, self.stream.read_to_end(&mut rest))
-            .await
-            .is_ok()
+        timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await.is_ok()
     }
 }

@@ -38,16 +38,8 @@ mod tests {
         let mut random = Random::new(3);
         let mut payments: Vec<u64> = (0..50_001).map(|_| payment_sat(&mut random)).collect();
         payments.sort_unstable();
-        assert!(
-            (900_000..1_200_000).contains(&payments[25_000]),
-            "{}",
-            payments[25_000]
-        );
+        assert!((900_000..1_200_000).contains(&payments[25_000]), "{}", payments[25_000]);
         assert!(payments[50_000] < 2_000_000_000_000, "under 20,000 BTC");
-        assert!(
-            payments[49_990] > 10_000_000_000,
-            "the tail is heavy: {}",
-            payments[49_990]
-        );
+        assert!(payments[49_990] > 10_000_000_000, "the tail is heavy: {}", payments[49_990]);
     }
 }

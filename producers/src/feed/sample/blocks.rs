@@ -105,9 +105,7 @@ impl Blocks {
             stale => &mut stale.insert((day, finds(seed, day))).1,
         };
         let first = finds.partition_point(|find| find.time_ms < from_ms);
-        let found = finds[first..]
-            .iter()
-            .take_while(|find| find.time_ms < from_ms + MINUTE_MS);
+        let found = finds[first..].iter().take_while(|find| find.time_ms < from_ms + MINUTE_MS);
         events.extend(found.filter_map(|find| event(seed, *find)));
     }
 }
@@ -116,26 +114,17 @@ impl Blocks {
 fn finds(seed: u64, day: i64) -> Vec<Find> {
     let mut random = Domain::BlockTimes.stream(seed, day);
     let start_ms = day * DAY_MS;
-    let mut times: Vec<i64> = (0..BLOCKS_A_DAY)
-        .map(|_| start_ms + random.below(DAY_MS.unsigned_abs()).cast_signed())
-        .collect();
+    let mut times: Vec<i64> =
+        (0..BLOCKS_A_DAY).map(|_| start_ms + random.below(DAY_MS.unsigned_abs()).cast_signed()).collect();
     times.sort_unstable();
     let mut finds = Vec::with_capacity(times.len() + 4);
     let first_height = ANCHOR_HEIGHT + (day - ANCHOR_DAY) * BLOCKS_A_DAY;
     for (height, time_ms) in (first_height..).zip(times) {
         if random.once_in(STALE_ONCE_IN) {
             let ahead_ms = 500 + random.below(15_000).cast_signed();
-            finds.push(Find {
-                time_ms: (time_ms - ahead_ms).max(start_ms),
-                height,
-                is_stale: true,
-            });
+            finds.push(Find { time_ms: (time_ms - ahead_ms).max(start_ms), height, is_stale: true });
         }
-        finds.push(Find {
-            time_ms,
-            height,
-            is_stale: false,
-        });
+        finds.push(Find { time_ms, height, is_stale: false });
     }
     finds.sort_by_key(|find| find.time_ms);
     finds
@@ -148,18 +137,9 @@ fn event(seed: u64, find: Find) -> Option<Event> {
     // Both blocks of a race extend the one that was built upon.
     let previous = hash(seed, find.height - 1, false);
     let mut random = Domain::Block.stream(seed, find.height * 2 + i64::from(find.is_stale));
-    let message = BlockMessage {
-        block: block(&mut random, height, find.time_ms, id.clone(), previous),
-    };
+    let message = BlockMessage { block: block(&mut random, height, find.time_ms, id.clone(), previous) };
     let value = serde_json::to_vec(&message).expect("plain strings and numbers always serialise");
-    Some(Event::new(
-        Topic::Blocks,
-        "mempool-space",
-        FeedKind::Sample,
-        id,
-        value,
-        find.time_ms,
-    ))
+    Some(Event::new(Topic::Blocks, "mempool-space", FeedKind::Sample, id, value, find.time_ms))
 }
 
 fn block(random: &mut Random, height: u32, time_ms: i64, id: String, previousblockhash: String) -> Block {
@@ -167,9 +147,7 @@ fn block(random: &mut Random, height: u32, time_ms: i64, id: String, previousblo
     let timestamp = time_ms.div_euclid(1_000);
     let tx_count = 1 + log_normal(random, 11 * 16 + 10, 6);
     let total_fees = log_normal(random, 22 * 16 + 10, 14);
-    let subsidy_sat = FIRST_SUBSIDY_SAT
-        .checked_shr(height / HALVING_BLOCKS)
-        .unwrap_or(0);
+    let subsidy_sat = FIRST_SUBSIDY_SAT.checked_shr(height / HALVING_BLOCKS).unwrap_or(0);
     let total_output_amt = log_normal(random, 38 * 16 + 8, 11);
     let size = 1_200_000 + random.below(600_000);
     let (coinbase_raw, coinbase_signature_ascii) = coinbase(random, height, pool);
@@ -200,11 +178,7 @@ fn block(random: &mut Random, height: u32, time_ms: i64, id: String, previousblo
             total_outputs: tx_count * 3,
             total_output_amt,
             coinbase_signature_ascii,
-            pool: PoolName {
-                id: pool.id,
-                name: pool.name,
-                slug: pool.slug,
-            },
+            pool: PoolName { id: pool.id, name: pool.name, slug: pool.slug },
         },
     }
 }
@@ -222,11 +196,7 @@ fn coinbase(random: &mut Random, height: u32, pool: &Pool) -> (String, String) {
 
 /// A block hash: 32 bytes, of which proof of work has made the first ten zero.
 fn hash(seed: u64, height: i64, is_stale: bool) -> String {
-    let domain = if is_stale {
-        Domain::StaleHash
-    } else {
-        Domain::BlockHash
-    };
+    let domain = if is_stale { Domain::StaleHash } else { Domain::BlockHash };
     let mut bytes = [0; 32];
     domain.stream(seed, height).fill(&mut bytes[10..]);
     hex::encode(&bytes)
@@ -240,11 +210,7 @@ mod tests {
     fn a_day_has_144_blocks_and_the_next_day_goes_on_with_the_height() {
         let (today, tomorrow) = (finds(1, ANCHOR_DAY), finds(1, ANCHOR_DAY + 1));
         let kept = |finds: &[Find]| {
-            finds
-                .iter()
-                .filter(|find| !find.is_stale)
-                .map(|find| find.height)
-                .collect::<Vec<_>>()
+            finds.iter().filter(|find| !find.is_stale).map(|find| find.height).collect::<Vec<_>>()
         };
         assert_eq!(kept(&today), (890_323..890_467).collect::<Vec<_>>());
         assert_eq!(kept(&tomorrow)[0], 890_467);

@@ -19,13 +19,7 @@ pub(super) struct Pool {
 const BLOCKS: u64 = 1_024;
 
 const fn pool(id: u32, name: &'static str, slug: &'static str, tag: &'static str, blocks: u64) -> Pool {
-    Pool {
-        id,
-        name,
-        slug,
-        tag,
-        blocks,
-    }
+    Pool { id, name, slug, tag, blocks }
 }
 
 const POOLS: [Pool; 21] = [

@@ -23,9 +23,7 @@ impl Prices {
     pub(super) fn new(seed: u64) -> Self {
         let rows = OPENS.lines().filter(|line| !line.starts_with('#'));
         let tenths = rows.flat_map(str::split_whitespace).map(str::parse::<i64>);
-        let opens_cent = tenths
-            .map(|tenth| tenth.expect("the table holds numbers only") * 10)
-            .collect();
+        let opens_cent = tenths.map(|tenth| tenth.expect("the table holds numbers only") * 10).collect();
         Self { seed, opens_cent }
     }
 

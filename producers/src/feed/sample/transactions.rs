@@ -79,11 +79,7 @@ impl Transactions {
             reason = "the setting is checked to lie between 0 and 100,000"
         )]
         let rate_micro = (per_second * 60.0 * 1e6).round() as u64;
-        Self {
-            seed,
-            wallets: Arc::new(Wallets::new(seed)),
-            rate_micro,
-        }
+        Self { seed, wallets: Arc::new(Wallets::new(seed)), rate_micro }
     }
 
     /// Adds the transactions of one minute.
@@ -103,22 +99,9 @@ impl Transactions {
         let hash = hex::encode(&txid);
         let transaction = self.transaction(random, &hash, time_ms);
         let mut value = Vec::with_capacity(1_536);
-        serde_json::to_writer(
-            &mut value,
-            &Utx {
-                op: "utx",
-                x: transaction,
-            },
-        )
-        .expect("plain strings and numbers always serialise");
-        Event::new(
-            Topic::Transactions,
-            "blockchain-info",
-            FeedKind::Sample,
-            hash,
-            value,
-            time_ms,
-        )
+        serde_json::to_writer(&mut value, &Utx { op: "utx", x: transaction })
+            .expect("plain strings and numbers always serialise");
+        Event::new(Topic::Transactions, "blockchain-info", FeedKind::Sample, hash, value, time_ms)
     }
 
     fn transaction<'a>(&'a self, random: &mut Random, hash: &'a str, time_ms: i64) -> Transaction<'a> {
@@ -132,24 +115,12 @@ impl Transactions {
         }
         if shape.change {
             // Four in ten wallets still use one address over and over.
-            let wallet = if random.below(10) < 4 {
-                spenders[0]
-            } else {
-                self.wallets.any(random)
-            };
+            let wallet = if random.below(10) < 4 { spenders[0] } else { self.wallets.any(random) };
             pay(&mut out, tx_index, wallet, payment_sat(random));
         }
         if shape.note {
             let n = u32::try_from(out.len()).unwrap_or(u32::MAX);
-            out.push(Output {
-                spent: false,
-                tx_index,
-                kind: 0,
-                addr: None,
-                value: 0,
-                n,
-                script: NOTE_HEX,
-            });
+            out.push(Output { spent: false, tx_index, kind: 0, addr: None, value: 0, n, script: NOTE_HEX });
         }
 
         let size = 11 + 148 * spenders.len() as u64 + 33 * out.len() as u64;
@@ -196,35 +167,15 @@ impl Shape {
         };
         let note = random.once_in(30);
         match random.below(100) {
-            0..68 => Self {
-                inputs: few(random),
-                outputs: 1,
-                change: true,
-                note,
-            },
+            0..68 => Self { inputs: few(random), outputs: 1, change: true, note },
             68..82 => {
                 let inputs = few(random) + usize::try_from(random.below(4)).unwrap_or(0);
-                Self {
-                    inputs,
-                    outputs: 1,
-                    change: false,
-                    note,
-                }
+                Self { inputs, outputs: 1, change: false, note }
             }
-            82..95 => Self {
-                inputs: few(random),
-                outputs: 2,
-                change: true,
-                note,
-            },
+            82..95 => Self { inputs: few(random), outputs: 2, change: true, note },
             _ => {
                 let outputs = 3 + usize::try_from(random.below(20)).unwrap_or(0);
-                Self {
-                    inputs: few(random),
-                    outputs,
-                    change: true,
-                    note: false,
-                }
+                Self { inputs: few(random), outputs, change: true, note: false }
             }
         }
     }
@@ -233,15 +184,7 @@ impl Shape {
 fn pay<'a>(out: &mut Vec<Output<'a>>, tx_index: u64, wallet: &'a Wallet, value: u64) {
     let n = u32::try_from(out.len()).unwrap_or(u32::MAX);
     let (addr, script) = (Some(wallet.address.as_str()), wallet.script_hex.as_str());
-    out.push(Output {
-        spent: false,
-        tx_index,
-        kind: 0,
-        addr,
-        value,
-        n,
-        script,
-    });
+    out.push(Output { spent: false, tx_index, kind: 0, addr, value, n, script });
 }
 
 /// Splits the total between the spenders.
@@ -250,11 +193,7 @@ fn inputs<'a>(random: &mut Random, spenders: &[&'a Wallet], total_sat: u64) -> V
     let mut inputs = Vec::with_capacity(spenders.len());
     for (index, wallet) in spenders.iter().enumerate() {
         let later = (spenders.len() - 1 - index) as u64;
-        let value = if later == 0 {
-            left_sat
-        } else {
-            1 + random.below(left_sat - later)
-        };
+        let value = if later == 0 { left_sat } else { 1 + random.below(left_sat - later) };
         left_sat -= value;
         let prev_out = Output {
             spent: true,
@@ -265,11 +204,7 @@ fn inputs<'a>(random: &mut Random, spenders: &[&'a Wallet], total_sat: u64) -> V
             n: u32::try_from(random.below(4)).unwrap_or(0),
             script: &wallet.script_hex,
         };
-        inputs.push(Input {
-            sequence: u32::MAX - 2,
-            prev_out,
-            script: "",
-        });
+        inputs.push(Input { sequence: u32::MAX - 2, prev_out, script: "" });
     }
     inputs
 }
@@ -306,11 +241,7 @@ mod tests {
         for event in events {
             let value: serde_json::Value = serde_json::from_slice(&event.message.value).unwrap();
             let sum = |list: &serde_json::Value, pointer: &str| {
-                let amounts = list
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|item| item.pointer(pointer).unwrap());
+                let amounts = list.as_array().unwrap().iter().map(|item| item.pointer(pointer).unwrap());
                 amounts.map(|amount| amount.as_u64().unwrap()).sum::<u64>()
             };
             let paid = sum(&value["x"]["out"], "/value");

@@ -50,10 +50,7 @@ fn wallet(random: &mut Random) -> Wallet {
     };
     let address =
         Address::from_script(&script, Network::Bitcoin).expect("each of these scripts has an address");
-    Wallet {
-        address: address.to_string(),
-        script_hex: hex::encode(script.as_bytes()),
-    }
+    Wallet { address: address.to_string(), script_hex: hex::encode(script.as_bytes()) }
 }
 
 fn witness_script(version: WitnessVersion, program: &[u8]) -> ScriptBuf {

@@ -67,11 +67,7 @@ impl HttpServer {
     /// When a path was asked for.
     pub(crate) fn asked(&self, path: &str) -> Vec<Instant> {
         let requests = self.requests.lock().unwrap();
-        requests
-            .iter()
-            .filter(|(asked, _)| asked == path)
-            .map(|(_, at)| *at)
-            .collect()
+        requests.iter().filter(|(asked, _)| asked == path).map(|(_, at)| *at).collect()
     }
 }
 
@@ -92,9 +88,7 @@ async fn serve(mut stream: TcpStream, mut answer: impl FnMut(&str) -> Answer) {
                 }
             }
             Answer::Status(status, header) => {
-                let header = header
-                    .map(|(name, value)| format!("{name}: {value}\r\n"))
-                    .unwrap_or_default();
+                let header = header.map(|(name, value)| format!("{name}: {value}\r\n")).unwrap_or_default();
                 let text = format!("HTTP/1.1 {status} Scripted\r\n{header}Content-Length: 0\r\n\r\n");
                 stream.write_all(text.as_bytes()).await.ok();
             }

@@ -54,11 +54,7 @@ impl WebSocketServer {
                     heard.push(Vec::new());
                     heard.len() - 1
                 };
-                let connection = Connection {
-                    index,
-                    heard: Arc::clone(&all_heard),
-                    go: gone.clone(),
-                };
+                let connection = Connection { index, heard: Arc::clone(&all_heard), go: gone.clone() };
                 tokio::spawn(connection.serve(stream, subscriptions, script));
             }
         });

@@ -64,10 +64,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for First<'a> {
 /// `blockchain.info/rawblock/<hash>`: the miner and the reward come from the coinbase transaction.
 pub(super) fn block(text: &str, context: Context<'_>) -> Result<ChainMessage, ParseError> {
     let block: Block<'_> = json::object(text)?;
-    let coinbase = block
-        .tx
-        .and_then(|first| first.0)
-        .ok_or_else(|| ParseError::path("tx[0]", Why::Missing))?;
+    let coinbase =
+        block.tx.and_then(|first| first.0).ok_or_else(|| ParseError::path("tx[0]", Why::Missing))?;
     let refused = |why| ParseError::path("tx[0].inputs", Why::Contradiction(why));
     let [input] = coinbase.inputs.0.as_slice() else {
         return Err(refused("not a coinbase: fetch the block again"));
@@ -75,24 +73,14 @@ pub(super) fn block(text: &str, context: Context<'_>) -> Result<ChainMessage, Pa
     if input.prev_out.as_ref().is_some_and(|prev| prev.addr.0.is_some()) {
         return Err(refused("not a coinbase: fetch the block again"));
     }
-    let script = input
-        .script
-        .as_ref()
-        .map(|script| hex::decode(&script.0).ok_or(Why::Hex))
-        .transpose();
-    let script = script
-        .map_err(|why| ParseError::path("tx[0].inputs[0].script", why))?
-        .unwrap_or_default();
+    let script = input.script.as_ref().map(|script| hex::decode(&script.0).ok_or(Why::Hex)).transpose();
+    let script = script.map_err(|why| ParseError::path("tx[0].inputs[0].script", why))?.unwrap_or_default();
     let outputs = coinbase.out.0;
     let reward = Satoshi::checked_sum(outputs.iter().map(|output| output.value.0))
         .and_then(|sum| Satoshi::new(sum.to_sat()).ok())
         .ok_or_else(|| ParseError::path("tx[0].out", MoneyError::AboveMaxMoney))?;
     let addresses: Vec<_> = outputs.into_iter().filter_map(|output| output.addr.0).collect();
-    let prev_hash = block
-        .prev
-        .as_ref()
-        .map(|prev| field::hash(Some(prev), "prev_block"))
-        .transpose()?;
+    let prev_hash = block.prev.as_ref().map(|prev| field::hash(Some(prev), "prev_block")).transpose()?;
     let record = BlockRecord {
         hash: field::hash(block.hash.as_ref(), "hash")?,
         prev_hash,

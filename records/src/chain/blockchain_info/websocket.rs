@@ -89,9 +89,7 @@ fn operation(text: &str) -> Option<Operation> {
         #[serde(borrow)]
         op: Text<'a>,
     }
-    json::object::<Peek<'_>>(text)
-        .ok()
-        .map(|peek| Operation::of(&peek.op.0))
+    json::object::<Peek<'_>>(text).ok().map(|peek| Operation::of(&peek.op.0))
 }
 
 fn transaction(body: Body<'_>, context: Context<'_>) -> Result<TransactionRecord, ParseError> {
@@ -104,18 +102,11 @@ fn transaction(body: Body<'_>, context: Context<'_>) -> Result<TransactionRecord
     let outputs = outputs.ok_or_else(|| ParseError::path("x.out", Why::Missing))?;
     let outputs = outputs.into_iter().map(|output| (output.value.0, output.addr.0));
     let inputs = body.inputs.map(|inputs| inputs.0).unwrap_or_default();
-    let inputs: Vec<Cow<'_, str>> = inputs
-        .into_iter()
-        .filter_map(|input| input.prev_out.and_then(|prev| prev.addr.0))
-        .collect();
+    let inputs: Vec<Cow<'_, str>> =
+        inputs.into_iter().filter_map(|input| input.prev_out.and_then(|prev| prev.addr.0)).collect();
     let (outputs, adjusted) =
         adjusted::sums(inputs, outputs).map_err(|error| ParseError::path("x.out", error))?;
-    Ok(TransactionRecord {
-        txid,
-        time,
-        outputs,
-        adjusted,
-    })
+    Ok(TransactionRecord { txid, time, outputs, adjusted })
 }
 
 fn block(body: &Body<'_>, context: Context<'_>) -> Result<BlockRecord, ParseError> {
@@ -128,11 +119,7 @@ fn block(body: &Body<'_>, context: Context<'_>) -> Result<BlockRecord, ParseErro
         fees: None,
         miner: found_by(body.found_by.0.as_deref(), context.pools),
         tx_count: body.tx_count.get().filter(|&count| count > 0),
-        outputs: body
-            .outputs
-            .0
-            .filter(|&satoshi| satoshi > 0)
-            .map(Satoshi::from_sum),
+        outputs: body.outputs.0.filter(|&satoshi| satoshi > 0).map(Satoshi::from_sum),
         largest: None,
         size_bytes: body.size.get().filter(|&size| size > 0),
     })

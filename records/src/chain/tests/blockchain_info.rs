@@ -64,9 +64,8 @@ fn transactions() {
 
 #[test]
 fn many_inputs() {
-    let inputs: Vec<_> = (0..100)
-        .map(|payer| format!(r#"{{"prev_out":{{"addr":"1Payer{payer}"}}}}"#))
-        .collect();
+    let inputs: Vec<_> =
+        (0..100).map(|payer| format!(r#"{{"prev_out":{{"addr":"1Payer{payer}"}}}}"#)).collect();
     let inputs = format!("[{}]", inputs.join(","));
     let out = r#"[{"addr":"1Payer77","value":5},{"addr":"1Payee","value":3}]"#;
     check(

@@ -72,10 +72,7 @@ fn depth_and_length() {
     let message = |case: &str| match case {
         "deep" => format!(r#"{{"op":"utx","x":{}}}"#, "[".repeat(100_000)),
         "deep and closed" => format!(r#"{{"op":"pong","x":{}{}}}"#, "[".repeat(99), "]".repeat(99)),
-        _ => utx(
-            &format!("[{}]", vec!["{}"; Limits::TRANSACTION_PARTS_MAX + 1].join(",")),
-            "[]",
-        ),
+        _ => utx(&format!("[{}]", vec!["{}"; Limits::TRANSACTION_PARTS_MAX + 1].join(",")), "[]"),
     };
     check(
         "blockchain-info",
@@ -90,10 +87,7 @@ fn depth_and_length() {
               Error: x.inputs: more than 120000 elements: see the provider's documentation
         "#]],
     );
-    let limits = Limits {
-        chain_bytes_max: 10,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { chain_bytes_max: 10, ..Limits::DEFAULT };
     let pools = PoolList::builtin();
     let error =
         super::super::parse_chain_with("sample", b"{\"op\":\"pong\"}", 0, &pools, &limits).unwrap_err();
@@ -108,24 +102,13 @@ fn errors_stay_short() {
     let pools = PoolList::builtin();
     for (source, value) in [
         (long.as_str(), "{}".to_owned()),
-        (
-            "blockchain-info",
-            utx("[]", &format!(r#"[{{"value":"{long}"}}]"#)),
-        ),
+        ("blockchain-info", utx("[]", &format!(r#"[{{"value":"{long}"}}]"#))),
         ("mempool-space", format!(r#"{{"blocks":"{long}"}}"#)),
-        (
-            "mempool-space",
-            format!(r#"{{"block":{{"{long}":1,"timestamp":"{long}"}}}}"#),
-        ),
+        ("mempool-space", format!(r#"{{"block":{{"{long}":1,"timestamp":"{long}"}}}}"#)),
     ] {
-        let error = parse_chain(source, value.as_bytes(), 0, &pools)
-            .unwrap_err()
-            .to_string();
+        let error = parse_chain(source, value.as_bytes(), 0, &pools).unwrap_err().to_string();
         assert!(error.len() < 1000, "{} bytes", error.len());
-        assert!(
-            error.contains("expected") || error.contains("set the header"),
-            "{error}"
-        );
+        assert!(error.contains("expected") || error.contains("set the header"), "{error}");
     }
 }
 
@@ -152,18 +135,9 @@ fn seeds() -> [(&'static str, String); 4] {
     let hash = hash(9);
     [
         ("blockchain-info", utx(payer, outputs)),
-        (
-            "blockchain-info",
-            format!(r#"{{"op":"block","x":{{"hash":"{hash}","time":1469682363}}}}"#),
-        ),
-        (
-            "mempool-space",
-            format!(r#"{{"blocks":[{}]}}"#, mempool_block(7, extras)),
-        ),
-        (
-            "raw-transaction",
-            format!(r#"{{"txid":"{hash}","time":1469682363,"hex":"0100"}}"#),
-        ),
+        ("blockchain-info", format!(r#"{{"op":"block","x":{{"hash":"{hash}","time":1469682363}}}}"#)),
+        ("mempool-space", format!(r#"{{"blocks":[{}]}}"#, mempool_block(7, extras))),
+        ("raw-transaction", format!(r#"{{"txid":"{hash}","time":1469682363,"hex":"0100"}}"#)),
     ]
 }
 

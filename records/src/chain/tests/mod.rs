@@ -24,12 +24,7 @@ fn check<const COUNT: usize>(
 ) {
     let mut lines = String::new();
     for case in cases {
-        let outcome = match parse_chain(
-            source,
-            message(case).as_bytes(),
-            RECEIVED_MS,
-            &PoolList::builtin(),
-        ) {
+        let outcome = match parse_chain(source, message(case).as_bytes(), RECEIVED_MS, &PoolList::builtin()) {
             Ok(message) => describe(&message),
             Err(error) => format!("Error: {error}"),
         };

@@ -82,13 +82,7 @@ const CASES: [Case; 6] = [
 
 #[test]
 fn change_is_recognised() {
-    for Case {
-        kind,
-        hex,
-        outputs_sat,
-        adjusted_sat,
-    } in CASES
-    {
+    for Case { kind, hex, outputs_sat, adjusted_sat } in CASES {
         let bytes = bytes(hex);
         let mut rest = &bytes[..];
         let sums = Decoded::take(&mut rest, 0).unwrap().sums().unwrap();

@@ -17,14 +17,9 @@ fn messages_round_trip() {
     let bytes = bytes(FIRST_PAYMENT);
     let block = decode_block(&bytes).unwrap();
     let message = String::from_utf8(encode_raw_block(&block, Some(170))).unwrap();
-    let ChainMessage::Blocks(records) = parse("raw-block", &message).unwrap() else {
-        panic!("{message}")
-    };
-    let expected = BlockRecord {
-        height: Some(170),
-        fees: Some(Satoshi::ZERO),
-        ..block.record(&PoolList::builtin())
-    };
+    let ChainMessage::Blocks(records) = parse("raw-block", &message).unwrap() else { panic!("{message}") };
+    let expected =
+        BlockRecord { height: Some(170), fees: Some(Satoshi::ZERO), ..block.record(&PoolList::builtin()) };
     assert_eq!(records, [expected]);
 
     let transaction = &block.transactions()[0];
@@ -33,10 +28,7 @@ fn messages_round_trip() {
         panic!("{message}")
     };
     assert_eq!((record.txid, record.time), (transaction.txid(), block.time()));
-    assert_eq!(
-        (record.outputs, record.adjusted),
-        (transaction.outputs(), transaction.adjusted())
-    );
+    assert_eq!((record.outputs, record.adjusted), (transaction.outputs(), transaction.adjusted()));
 }
 
 /// Each case replaces the first text by the second.

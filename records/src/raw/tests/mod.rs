@@ -46,26 +46,15 @@ fn check_refused(block: &[u8], expected: &Expect) {
 fn the_genesis_block() {
     let bytes = bytes(GENESIS);
     let block = decode_block(&bytes).unwrap();
-    assert_eq!(
-        block.hash().to_string(),
-        "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f"
-    );
+    assert_eq!(block.hash().to_string(), "000000000019d6689c085ae165831e934ff763ae46a2a6c172b3f1b60a8ce26f");
     assert_eq!(block.payout_addresses(), ["1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"]);
-    assert_eq!(
-        (block.tx_count(), block.outputs().to_sat(), block.largest()),
-        (1, 0, None)
-    );
+    assert_eq!((block.tx_count(), block.outputs().to_sat(), block.largest()), (1, 0, None));
     assert_eq!(
         (block.height(), block.fees(), block.reward().btc_string()),
         (None, None, "50.00000000".into())
     );
     let miner = block.miner(&PoolList::builtin());
-    assert!(
-        miner
-            .tag
-            .unwrap()
-            .contains("The Times 03/Jan/2009 Chancellor on brink")
-    );
+    assert!(miner.tag.unwrap().contains("The Times 03/Jan/2009 Chancellor on brink"));
 }
 
 #[test]
@@ -75,10 +64,7 @@ fn the_first_payment() {
     assert_eq!(block.tx_count(), 2);
     assert_eq!(block.outputs().btc_string(), "50.00000000");
     let largest = block.largest().unwrap();
-    assert_eq!(
-        largest.txid.to_string(),
-        "f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16"
-    );
+    assert_eq!(largest.txid.to_string(), "f4184fc596403b9d638783cf57adfe4c75c605f6356fbc91338530e9831e9e16");
     // A bare public key's input reveals its signature only, so that the change is not recognised.
     assert_eq!(block.transactions()[0].adjusted(), block.outputs());
 }
@@ -105,26 +91,11 @@ fn altered_blocks() {
         &altered(150),
         &expect!["message: merkle root mismatch: a transaction is altered, fetch the block again"],
     );
-    check_refused(
-        &altered(80),
-        &expect!["byte 490: cut short: fetch it again from another node"],
-    );
-    check_refused(
-        b"",
-        &expect!["byte 0: cut short: fetch it again from another node"],
-    );
-    check_refused(
-        &whole[..79],
-        &expect!["byte 0: cut short: fetch it again from another node"],
-    );
-    check_refused(
-        &whole[..80],
-        &expect!["byte 80: cut short: fetch it again from another node"],
-    );
-    check_refused(
-        &whole[..300],
-        &expect!["byte 215: cut short: fetch it again from another node"],
-    );
+    check_refused(&altered(80), &expect!["byte 490: cut short: fetch it again from another node"]);
+    check_refused(b"", &expect!["byte 0: cut short: fetch it again from another node"]);
+    check_refused(&whole[..79], &expect!["byte 0: cut short: fetch it again from another node"]);
+    check_refused(&whole[..80], &expect!["byte 80: cut short: fetch it again from another node"]);
+    check_refused(&whole[..300], &expect!["byte 215: cut short: fetch it again from another node"]);
     check_refused(
         &[&whole[..], b"\0"].concat(),
         &expect!["byte 490: 1 bytes follow the end: fetch it again from another node"],
@@ -141,10 +112,7 @@ fn altered_blocks() {
         &[&whole[..80], b"\xfd\x01\0"].concat(),
         &expect!["byte 80: non-minimal varint: fetch it again from another node"],
     );
-    let limits = Limits {
-        block_bytes_max: 100,
-        ..Limits::DEFAULT
-    };
+    let limits = Limits { block_bytes_max: 100, ..Limits::DEFAULT };
     expect!["message: 490 bytes, at most 100 are read: raise the limit if the feed really sends that much"]
         .assert_eq(&decode_block_with(&whole, &limits).unwrap_err().to_string());
 }
