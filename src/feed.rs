@@ -26,7 +26,7 @@ pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
     };
     match feed {
         Feed::Sample | Feed::Live => {
-            ensure!(paths.is_empty(), "--feed {name} takes no path; leave {} out", arguments.join(" "))
+            ensure!(paths.is_empty(), "--feed {name} takes no path; leave {} out", arguments.join(" "));
         }
         Feed::Recording(_) | Feed::Blocks(_) => {
             ensure!(!paths.is_empty(), "--feed {name} wants at least one PATH, a file or a folder of files");

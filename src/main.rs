@@ -14,6 +14,7 @@ mod settings;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -22,6 +23,9 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::cli::{Cli, Command};
 use crate::settings::Settings;
+
+/// What file reads may still take when everything else has ended.
+const READS_MS_MAX: u64 = 500;
 
 fn main() -> ExitCode {
     let cli = Cli::read();
@@ -39,7 +43,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli) -> anyhow::Result<()> {
     let settings = Settings::load(cli.global.config.as_deref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match cli.command.unwrap_or(Command::Up(cli.up)) {
             Command::Up(arguments) => commands::up::run(arguments, settings).await,
             Command::Replay(arguments) => commands::replay::run(arguments, settings).await,
@@ -49,7 +53,10 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Record(arguments) => commands::record::run(arguments, settings).await,
             Command::CheckConfig => commands::check_config::run(&settings),
         }
-    })
+    });
+    // A read from a pipe that nobody writes to cannot be called back; the process must end all the same.
+    runtime.shutdown_timeout(Duration::from_millis(READS_MS_MAX));
+    outcome
 }
 
 /// Daemons say what they do; a person at `up` or `replay` sees warnings only. `RUST_LOG` (`warn,btc_producers=debug`)
