@@ -7,12 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
-use crate::support::Bench;
-
-/// A condition that does not come by then has failed.
-const PATIENCE: Duration = Duration::from_mins(1);
+use crate::support::{Bench, interrupt, wait_for};
 
 /// Kraken's ticker, each answer a euro dearer than the one before.
 struct Kraken {
@@ -66,8 +62,7 @@ impl Daemon {
 
     #[track_caller]
     fn interrupt(mut self) {
-        let pid = self.0.id().to_string();
-        assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        interrupt(&self.0);
         assert!(self.0.wait().unwrap().success());
     }
 }
@@ -77,15 +72,6 @@ impl Drop for Daemon {
         // It may have ended already, which is as good.
         self.0.kill().ok();
         self.0.wait().ok();
-    }
-}
-
-#[track_caller]
-fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
-        std::thread::park_timeout(Duration::from_millis(50));
     }
 }
 

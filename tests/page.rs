@@ -8,10 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Bench, INDICES};
+use crate::support::{Bench, INDICES, PATIENCE, interrupt, wait_for};
 
-/// Longer than any sane machine needs; a condition that does not come by then has failed.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// What an operator is promised.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
 
@@ -53,11 +51,7 @@ impl Up {
 
     #[track_caller]
     fn wait_for(&self, what: &str, condition: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !condition(self) {
-            assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
+        wait_for(what, || condition(self));
     }
 
     /// A client that never finishes its request.
@@ -69,9 +63,7 @@ impl Up {
 
     /// Ctrl-C.
     fn signal(&self) {
-        let pid = self.child.id().to_string();
-        let kill = std::process::Command::new("kill").args(["-INT", &pid]).status();
-        assert!(kill.unwrap().success());
+        interrupt(&self.child);
     }
 
     /// Ctrl-C, and how long the end took.

@@ -1,5 +1,6 @@
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -94,4 +95,23 @@ pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
     }
     eprintln!("skipped: {test}: no recorded data at {} (set TROMBE_DATA)", folder.display());
     None
+}
+
+/// Longer than any sane machine needs; a condition that does not come by then has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+#[track_caller]
+pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+}
+
+/// Ctrl-C.
+#[track_caller]
+pub(crate) fn interrupt(child: &Child) {
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(kill.unwrap().success());
 }
