@@ -26,7 +26,6 @@ mod bpi;
 mod config;
 mod error;
 mod feed;
-mod hex;
 mod http;
 mod live;
 mod message;

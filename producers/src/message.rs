@@ -1,5 +1,6 @@
 //! From what a feed said to a message for the log: topics, headers, natural keys, dead letters.
 
+use btc_records::hex;
 use std::fmt;
 
 use base64::Engine as _;
@@ -7,8 +8,6 @@ use bitcoin::hashes::{Hash as _, HashEngine as _, sha256};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use trombe_connectors::Message;
-
-use crate::hex;
 
 /// Raw bytes that a dead letter carries at most; `raw_bytes` still tells the whole length.
 pub const DEAD_LETTER_RAW_BYTES_MAX: usize = 64 << 10;

@@ -1,5 +1,7 @@
 //! Hexadecimal text, as every provider writes hashes and scripts.
 
+use std::borrow::Borrow;
+
 /// The value of one hexadecimal digit, or `0xff`.
 const DIGITS: [u8; 256] = {
     let mut table = [0xff_u8; 256];
@@ -55,12 +57,17 @@ pub(crate) fn decode_reversed(text: &str) -> Option<[u8; 32]> {
 }
 
 /// Appends the digits of `bytes` to `text`, in lower case.
-pub(crate) fn encode_into(text: &mut Vec<u8>, bytes: impl IntoIterator<Item = u8>) {
-    text.extend(bytes.into_iter().flat_map(|byte| PAIRS[usize::from(byte)]));
+pub(crate) fn encode_into(text: &mut Vec<u8>, bytes: impl IntoIterator<Item: Borrow<u8>>) {
+    text.extend(bytes.into_iter().flat_map(|byte| PAIRS[usize::from(*byte.borrow())]));
 }
 
 /// The digits of `bytes`, in lower case.
-pub(crate) fn encode(bytes: impl IntoIterator<Item = u8>) -> String {
+///
+/// ```
+/// assert_eq!(btc_records::hex::encode([0x00, 0xa5]), "00a5");
+/// ```
+#[expect(clippy::missing_panics_doc, reason = "digits are ASCII, so it cannot panic")]
+pub fn encode(bytes: impl IntoIterator<Item: Borrow<u8>>) -> String {
     let mut text = Vec::new();
     encode_into(&mut text, bytes);
     String::from_utf8(text).expect("digits are ASCII")

@@ -28,7 +28,7 @@ pub mod blk;
 mod chain;
 mod error;
 mod hash;
-mod hex;
+pub mod hex;
 mod json;
 mod limits;
 pub mod money;

@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use btc_records::hex;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use trombe_connectors::{Document, Message, Record};
 
 use crate::documents::{DEAD_LETTER, DeadLetterDocument};
 use crate::raw::header;
-use crate::render::{document, hex};
+use crate::render::document;
 use crate::time::rfc3339_ms;
 
 /// How many of a record's bytes are kept.
@@ -130,7 +131,7 @@ fn shorten(mut text: String) -> String {
 
 /// The key of a dead letter: the hexadecimal head of the SHA-256 of source and bytes, as the producers make it too.
 fn content_key(source: &str, raw: &[u8]) -> String {
-    hex(&Sha256::new().chain_update(source).chain_update(raw).finalize()[..16])
+    hex::encode(&Sha256::new().chain_update(source).chain_update(raw).finalize()[..16])
 }
 
 fn is_content_key(key: &str) -> bool {

@@ -1,5 +1,6 @@
 //! Documents as the index takes them.
 
+use btc_records::hex;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use trombe::Failure;
@@ -27,12 +28,5 @@ pub(crate) fn short_hash<const BYTES: usize>(parts: &[&[u8]]) -> String {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    hex(&hash.finalize()[..BYTES])
-}
-
-/// Bytes in hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+    hex::encode(&hash.finalize()[..BYTES])
 }

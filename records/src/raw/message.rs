@@ -26,7 +26,7 @@ pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<U
     let (txid, time, bytes) = (transaction.txid(), time.timestamp(), transaction.bytes());
     let mut message = format!(r#"{{"txid":"{txid}","time":{time},"hex":""#).into_bytes();
     message.reserve_exact(bytes.len() * 2 + 2);
-    hex::encode_into(&mut message, bytes.iter().copied());
+    hex::encode_into(&mut message, bytes);
     message.extend(b"\"}");
     message
 }
@@ -38,7 +38,7 @@ pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<U
 ///
 /// `height` stands in for the one that a version-1 block does not state; it is null if neither is known.
 pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {
-    let hex = |bytes: &[u8]| hex::encode(bytes.iter().copied());
+    let hex = |bytes: &[u8]| hex::encode(bytes);
     let height = block.height().or(height).map_or("null".to_owned(), |height| height.to_string());
     let (largest_tx, largest_tx_sat) = match block.largest() {
         Some(largest) => (format!("\"{}\"", largest.txid), largest.outputs.to_string()),

@@ -1,7 +1,7 @@
 //! The documents of real blocks against facts that were computed by others, twice and independently.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use btc_records::{decode_block, encode_raw_block, encode_raw_transaction};
 use btc_topology::documents::{MINER, RAW_BLOCKS, VOLUME};
@@ -12,7 +12,11 @@ use trombe_connectors::Message;
 
 use crate::world::{World, config};
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/blocks");
+/// Where the recorded data are: beside the project, or at `TROMBE_DATA`.
+fn data() -> PathBuf {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data");
+    std::env::var_os("TROMBE_DATA").map_or_else(beside, PathBuf::from)
+}
 
 /// A block's messages as the feed `blocks` makes them.
 fn messages(bytes: &[u8]) -> Vec<(&'static str, Message)> {
@@ -68,15 +72,16 @@ fn text<'a>(document: &'a Value, field: &str) -> &'a str {
 
 #[test]
 fn real_blocks_give_the_facts() {
-    let Ok(facts) = std::fs::read(Path::new(DATA).join("facts.json")) else {
-        println!("SKIPPED: {DATA} is not there, so nothing was compared with real blocks");
+    let data = data();
+    let Ok(facts) = std::fs::read(data.join("blocks/facts.json")) else {
+        eprintln!("skipped: no real blocks at {} (set TROMBE_DATA), nothing was compared", data.display());
         return;
     };
     let mut facts: Vec<Value> = serde_json::from_slice(&facts).unwrap();
     facts.retain(|fact| text(fact, "file").starts_with("blocks/mainnet/"));
     let world = World::new();
     for fact in &facts {
-        let file = Path::new(DATA).join("..").join(text(fact, "file"));
+        let file = data.join(text(fact, "file"));
         world.append(&messages(&std::fs::read(file).unwrap()));
     }
     let summary = world.drain(TopologyConfig { held_count_max: 8_192, ..config(2) });

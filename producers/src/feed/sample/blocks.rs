@@ -4,12 +4,12 @@
 //! its count, so the gaps are exponential, and the height follows from day and place without counting from the
 //! first block. A hash is drawn for each height, so the link to the block before needs no memory either.
 
+use btc_records::hex;
 use serde::Serialize;
 
 use super::amounts::log_normal;
 use super::pools::{self, Pool};
 use super::{Domain, MINUTE_MS};
-use crate::hex;
 use crate::message::{Event, FeedKind, Topic};
 use crate::random::Random;
 
@@ -161,7 +161,7 @@ fn block(random: &mut Random, height: u32, time_ms: i64, id: String, previousblo
         bits: 386_038_124,
         nonce: u32::try_from(random.next() >> 32).unwrap_or(0),
         difficulty: 113_757_508_810_854,
-        merkle_root: hex::encode(&merkle_root),
+        merkle_root: hex::encode(merkle_root),
         tx_count,
         size,
         weight: 3_990_000 + random.below(9_000),
@@ -199,7 +199,7 @@ fn hash(seed: u64, height: i64, is_stale: bool) -> String {
     let domain = if is_stale { Domain::StaleHash } else { Domain::BlockHash };
     let mut bytes = [0; 32];
     domain.stream(seed, height).fill(&mut bytes[10..]);
-    hex::encode(&bytes)
+    hex::encode(bytes)
 }
 
 #[cfg(test)]

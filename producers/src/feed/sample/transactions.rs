@@ -1,5 +1,6 @@
 //! The sample's transactions, in the shape of blockchain.info's `utx` message.
 
+use btc_records::hex;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -7,7 +8,6 @@ use serde::Serialize;
 use super::amounts::payment_sat;
 use super::wallets::{Wallet, Wallets};
 use super::{Domain, MINUTE_MS};
-use crate::hex;
 use crate::message::{Event, FeedKind, Topic};
 use crate::random::Random;
 
@@ -96,7 +96,7 @@ impl Transactions {
     fn event(&self, random: &mut Random, time_ms: i64) -> Event {
         let mut txid = [0; 32];
         random.fill(&mut txid);
-        let hash = hex::encode(&txid);
+        let hash = hex::encode(txid);
         let transaction = self.transaction(random, &hash, time_ms);
         let mut value = Vec::with_capacity(1_536);
         serde_json::to_writer(&mut value, &Utx { op: "utx", x: transaction })

@@ -3,9 +3,9 @@
 use bitcoin::hashes::Hash as _;
 use bitcoin::script::ScriptBuf;
 use bitcoin::{Address, Network, PubkeyHash, ScriptHash, WitnessProgram, WitnessVersion};
+use btc_records::hex;
 
 use super::Domain;
-use crate::hex;
 use crate::random::Random;
 
 /// How many addresses there are.
