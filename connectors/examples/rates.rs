@@ -82,9 +82,7 @@ async fn appends(store: &EmbeddedStore) -> Answer<()> {
 }
 
 fn polls(store: &EmbeddedStore) -> Answer<()> {
-    let options =
-        ConsumerOptions { group: "rates".into(), topics: vec![TOPIC.into()], member: 0, members: 1 };
-    let mut consumer = store.consumer(options)?;
+    let mut consumer = store.consumer(ConsumerOptions::member("rates", &[TOPIC], 0, 1))?;
     let mut records = Vec::new();
     let mut clock = Clock::start();
     loop {

@@ -18,9 +18,7 @@
 //! let message = Message { value: "63,021.44".into(), ..Message::default() };
 //! store.append("prices", vec![message.clone()]).await?;
 //!
-//! let options =
-//!     ConsumerOptions { group: "docs".into(), topics: vec!["prices".into()], member: 0, members: 1 };
-//! let mut consumer = store.consumer(options)?;
+//! let mut consumer = store.consumer(ConsumerOptions::member("docs", &["prices"], 0, 1))?;
 //! let mut records = Vec::new();
 //! consumer.poll(100, 1 << 20, &mut records)?;
 //! assert_eq!(records[0].message, message);
@@ -41,6 +39,7 @@ pub use crate::embedded::{
 };
 pub use crate::index::{Document, Index, IndexError, Outcome, Range, StoredDocument};
 pub use crate::log::{
-    ConsumerOptions, Lag, Log, LogConsumer, LogError, Message, Position, Record, TopicOptions,
+    Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Lag, Log, LogConsumer, LogError, Message, Position,
+    Record, Revoked, Start, TopicOptions,
 };
 pub use crate::partitioner::partition_of;

@@ -64,18 +64,69 @@ pub struct TopicOptions {
     pub retention_ms: Option<i64>,
 }
 
-/// Who reads, and which share of the partitions.
+/// Who reads, which share of the partitions, and from where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConsumerOptions {
     /// The consumer group whose committed offsets are read at the start and written by `commit`.
     pub group: String,
     /// The topics to read; each must exist.
     pub topics: Vec<String>,
-    /// This member's number within the group, from 0. It reads the partitions `p` with
-    /// `p % members == member`.
-    pub member: u32,
-    /// How many members share the group, at least 1.
-    pub members: u32,
+    /// Which partitions this consumer reads.
+    pub assignment: Assignment,
+    /// Where reading begins (Storm's `FirstPollOffsetStrategy`).
+    pub start: Start,
+    /// Who commits, stored as the metadata of every committed offset; at most [`IDENTITY_BYTES_MAX`] bytes. A commit of
+    /// another identity is another deployment's: [`Start::Earliest`], [`Start::Latest`] and [`Start::Timestamp`] look past it.
+    pub identity: String,
+}
+
+impl ConsumerOptions {
+    /// A member of a group of fixed size, which goes on where the group committed, whoever did.
+    pub fn member(group: &str, topics: &[&str], member: u32, members: u32) -> Self {
+        Self {
+            group: group.to_owned(),
+            topics: topics.iter().copied().map(str::to_owned).collect(),
+            assignment: Assignment::Member { member, members },
+            start: Start::default(),
+            identity: String::new(),
+        }
+    }
+}
+
+/// The longest [`ConsumerOptions::identity`]: well below the 4,096 bytes of metadata that a broker takes by default.
+pub const IDENTITY_BYTES_MAX: usize = 256;
+
+/// How a group's partitions are dealt to its members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Assignment {
+    /// By arithmetic, as Storm's Kafka spout does: this member reads the partitions `p` with `p % members == member`.
+    Member {
+        /// This member's number within the group, from 0.
+        member: u32,
+        /// How many members share the group, at least 1.
+        members: u32,
+    },
+    /// By the group itself: members come and go, and partitions move between them (Kafka's cooperative rebalance). See
+    /// [`LogConsumer::revoking`].
+    Group,
+}
+
+/// Where a consumer begins to read a partition.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// At the oldest record, unless this identity has committed an offset.
+    Earliest,
+    /// After the newest record, unless this identity has committed an offset.
+    Latest,
+    /// At the group's committed offset, whoever committed it; where there is none, at the oldest record.
+    #[default]
+    UncommittedEarliest,
+    /// At the group's committed offset, whoever committed it; where there is none, after the newest record.
+    UncommittedLatest,
+    /// At the first record of this time (milliseconds since the Unix epoch) or later, unless this identity has committed an
+    /// offset.
+    Timestamp(i64),
 }
 
 /// How far a consumer is behind on one partition.
@@ -85,6 +136,17 @@ pub struct Lag {
     pub committed: Position,
     /// The offset after the newest message.
     pub end_offset: u64,
+}
+
+/// A partition that goes to another member of the group.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Revoked {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition.
+    pub partition: u32,
+    /// Whether it has gone already; if not, it waits to be released.
+    pub lost: bool,
 }
 
 /// Why the log refused. Every variant's message ends in what to do.
@@ -153,7 +215,7 @@ pub trait Log: Send + Sync + fmt::Debug {
         messages: Vec<Message>,
     ) -> BoxFuture<'a, Result<Vec<Position>, LogError>>;
 
-    /// Opens a consumer at its group's committed offsets, or at the oldest message where none is committed.
+    /// Opens a consumer where [`ConsumerOptions::start`] says.
     fn consumer(&self, options: ConsumerOptions) -> Result<Box<dyn LogConsumer>, LogError>;
 }
 
@@ -183,5 +245,20 @@ pub trait LogConsumer: Send {
     /// record that is left.
     fn missed(&self) -> u64 {
         0
+    }
+
+    /// Partitions that the group has taken away or is about to: no record of them is given any more.
+    ///
+    /// A partition that is being revoked stays with this member until [`release`](Self::release), so that what is under
+    /// way can be finished and committed first: nothing is done twice. One that is `lost` (the group gave this member up)
+    /// already belongs to another, and cannot be committed.
+    fn revoking(&mut self) -> Vec<Revoked> {
+        Vec::new()
+    }
+
+    /// Gives up partitions that are being revoked. Until then the group waits, up to its `max.poll.interval.ms`.
+    fn release(&mut self, partitions: &[Revoked]) -> Result<(), LogError> {
+        let _ = partitions;
+        Ok(())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use trombe::{Autopsy, Failure, Next, Spout, SpoutEmitter, TaskContext};
-use trombe_connectors::{ConsumerOptions, Log, LogConsumer, LogError, Position, Record};
+use trombe_connectors::{Assignment, ConsumerOptions, Log, LogConsumer, LogError, Position, Record, Start};
 
 use crate::offsets::{OpenOffsets, id, partition_and_offset};
 use crate::signals::{Draining, FeedOver, Health};
@@ -156,8 +156,9 @@ impl Spout for LogSpout {
         let options = ConsumerOptions {
             group: self.options.group.clone(),
             topics: vec![self.options.topic.to_owned()],
-            member: member(context.task)?,
-            members: member(context.tasks)?,
+            assignment: Assignment::Member { member: member(context.task)?, members: member(context.tasks)? },
+            start: Start::default(),
+            identity: String::new(),
         };
         self.consumer = Some(self.log.consumer(options)?);
         self.context = Some(context.clone());

@@ -53,7 +53,7 @@ pub(super) fn after(records: &[Record]) -> Position {
 }
 
 pub(super) fn options(topic: &str, group: &str, member: u32, members: u32) -> ConsumerOptions {
-    ConsumerOptions { group: group.into(), topics: vec![topic.into()], member, members }
+    ConsumerOptions::member(group, &[topic], member, members)
 }
 
 pub(super) fn consumer(

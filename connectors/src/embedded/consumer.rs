@@ -11,7 +11,7 @@ use super::lease::Lease;
 use super::message::{SELECT_FROM, SELECT_ONE, decode, size};
 use super::partition::{OFFSETS_MAX, Partition, offset_of, place};
 use super::topic::Topic;
-use crate::{ConsumerOptions, Lag, LogConsumer, LogError, Position, Record};
+use crate::{Assignment, ConsumerOptions, Lag, LogConsumer, LogError, Position, Record};
 
 /// A member of a consumer group. It has its own connection, so that it waits for nobody.
 pub(super) struct Consumer {
@@ -39,7 +39,11 @@ struct Assigned {
 
 impl Consumer {
     pub(super) fn open(shared: Arc<Shared>, options: ConsumerOptions) -> Result<Self, LogError> {
-        let ConsumerOptions { group, mut topics, member, members } = options;
+        let ConsumerOptions { group, mut topics, assignment, .. } = options;
+        let Assignment::Member { member, members } = assignment else {
+            let reason = "the embedded log has no group protocol; give each member its number";
+            return Err(LogError::Refused(reason.to_owned()));
+        };
         if group.is_empty() || member >= members {
             let reason = format!(
                 "member {member} of {members} in group `{group}`: a group has a name and members from 0"

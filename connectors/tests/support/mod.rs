@@ -35,7 +35,7 @@ pub(crate) fn message(key: &str, value: &str) -> Message {
 }
 
 pub(crate) fn member(group: &str, topic: &str, member: u32, members: u32) -> ConsumerOptions {
-    ConsumerOptions { group: group.into(), topics: vec![topic.into()], member, members }
+    ConsumerOptions::member(group, &[topic], member, members)
 }
 
 pub(crate) fn consumer(store: &EmbeddedStore, group: &str, topic: &str) -> Box<dyn LogConsumer> {

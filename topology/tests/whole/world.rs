@@ -123,8 +123,7 @@ impl World {
     /// How many records the group has not committed yet, over all topics.
     pub(crate) fn lag(&self) -> u64 {
         let group = config(1).consumer_group;
-        let topics = TOPICS.map(str::to_owned).to_vec();
-        let options = ConsumerOptions { group, topics, member: 0, members: 1 };
+        let options = ConsumerOptions::member(&group, &TOPICS, 0, 1);
         let lag = self.store.consumer(options).unwrap().lag().unwrap();
         lag.iter().map(|lag| lag.end_offset - lag.committed.offset).sum()
     }
