@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use btc_dashboard_web::Status;
-use btc_topology::{EmbeddedState, FeedOver, Health, TopologyConfig, bitcoin};
+use btc_topology::{Connections, EmbeddedState, FeedOver, Health, TopologyConfig, bitcoin};
 use tokio::task::block_in_place;
-use trombe_connectors::{EmbeddedStore, Index, Log};
+use trombe_connectors::EmbeddedStore;
 
 use crate::advance::Advance;
 use crate::interrupt::Interrupt;
@@ -106,8 +106,12 @@ pub(crate) fn assemble(
     feed_over: &FeedOver,
     health: &Health,
 ) -> anyhow::Result<trombe::Topology> {
-    let log: Arc<dyn Log> = Arc::new(store.clone());
-    let index: Arc<dyn Index> = Arc::new(store.clone());
-    let state = Arc::new(EmbeddedState::new(store.clone()));
-    Ok(bitcoin(log, index, state, config, feed_over.clone(), health.clone())?)
+    let connections = Connections {
+        log: Arc::new(store.clone()),
+        index: Arc::new(store.clone()),
+        state: Arc::new(EmbeddedState::new(store.clone())),
+        secondary: None,
+        identity: String::new(),
+    };
+    Ok(bitcoin(connections, config, feed_over.clone(), health.clone())?)
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use btc_topology::{
-    EmbeddedState, FeedOver, Health, TRANSACTIONS, TopologyConfig, bitcoin, create_topics, documents,
+    Connections, EmbeddedState, FeedOver, Health, TRANSACTIONS, TopologyConfig, bitcoin, create_topics,
+    documents,
 };
 use bytes::Bytes;
 use trombe_connectors::{EmbeddedConfig, EmbeddedStore, Index, Log, Message};
@@ -56,13 +57,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let appended = started.elapsed().as_secs_f64();
     eprintln!("append: {count} messages in {appended:.2} s, {:.0}/s", per_second(count, appended));
 
-    let (log, index) = (Arc::new(store.clone()), Arc::new(store.clone()));
-    let state = Arc::new(EmbeddedState::new(store.clone()));
+    let connections = Connections {
+        log: Arc::new(store.clone()),
+        index: Arc::new(store.clone()),
+        state: Arc::new(EmbeddedState::new(store.clone())),
+        secondary: None,
+        identity: String::new(),
+    };
     let feed_over = FeedOver::new();
     feed_over.set();
     let engine = config.engine();
     let started = Instant::now();
-    let running = bitcoin(log, index, state, config, feed_over, Health::new())?.start(engine)?;
+    let running = bitcoin(connections, config, feed_over, Health::new())?.start(engine)?;
     while !running.wait_for(std::time::Duration::from_secs(1)) {
         let hours =
             running.snapshot().components.into_iter().find(|component| component.name == "transactions");

@@ -25,6 +25,7 @@
 //! Architecture invariant: nothing here knows which log, index or state store it talks to; only [`EmbeddedState`] names one.
 
 mod config;
+mod connections;
 mod dead_letter;
 pub mod documents;
 mod miners;
@@ -46,7 +47,10 @@ mod volume;
 mod wiring;
 
 pub use config::{ConfigError, TopologyConfig};
+pub use connections::Connections;
 pub use signals::{FeedOver, Health};
 pub use state::EmbeddedState;
-pub use topics::{BLOCKS, BPI, DEAD_LETTERS, TOPICS, TRANSACTIONS, create_topics};
+pub use topics::{
+    BLOCKS, BPI, DEAD_LETTERS, DOCUMENTS, TOPICS, TRANSACTIONS, create_documents_topic, create_topics,
+};
 pub use wiring::bitcoin;

@@ -12,18 +12,29 @@ pub const BLOCKS: &str = "p3-btc-blocks";
 pub const TRANSACTIONS: &str = "p3-btc-transactions";
 /// Records that could not be understood or stored.
 pub const DEAD_LETTERS: &str = "p3-btc-dead-letter";
-/// All topics.
+/// Documents on their way to the secondary index.
+pub const DOCUMENTS: &str = "p3-btc-documents";
+/// The topics that every topology needs; [`DOCUMENTS`] is made only where there is a secondary index.
 pub const TOPICS: [&str; 4] = [BPI, BLOCKS, TRANSACTIONS, DEAD_LETTERS];
 
 /// Partitions of every topic, fixed for their life: so many members can share a consumer group.
 const PARTITIONS: u32 = 9;
 
-/// Creates the topics that are absent, and gives the others their retention.
+/// Creates the [`TOPICS`] that are absent, and gives the others their retention.
 pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
-    let retention_ms = config.log_retention_hours.map(|hours| i64::from(hours) * 3_600_000);
-    let options = TopicOptions { partitions: PARTITIONS, retention_ms };
+    let options = options(config);
     for topic in TOPICS {
         log.create_topic(topic, &options).await?;
     }
     Ok(())
+}
+
+/// Creates the topic that a secondary index is fed through, or gives it its retention.
+pub async fn create_documents_topic(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
+    log.create_topic(DOCUMENTS, &options(config)).await
+}
+
+fn options(config: &TopologyConfig) -> TopicOptions {
+    let retention_ms = config.log_retention_hours.map(|hours| i64::from(hours) * 3_600_000);
+    TopicOptions { partitions: PARTITIONS, retention_ms }
 }

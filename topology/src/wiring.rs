@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use trombe::{SinkLimits, StateStore, Stream, Topology};
-use trombe_connectors::{Document, Index, Log, Record};
+use trombe::{SinkLimits, Stream, Topology};
+use trombe_connectors::{Document, Record};
 
 use crate::config::{ConfigError, TopologyConfig};
+use crate::connections::Connections;
 use crate::dead_letter::DeadLetter;
 use crate::miners::{BlockObservation, Miners, MinersInput};
 use crate::parse::{DEAD, DOCUMENTS, ParseBlocks, ParsePrices, ParseTransactions};
@@ -23,13 +24,10 @@ const PRIMARY_SPOUTS: usize = 3;
 
 /// The Bitcoin topology, ready to start with [`TopologyConfig::engine`]'s limits.
 ///
-/// It reads the topics of `log`, which [`create_topics`](crate::create_topics) makes, keeps its state in `state` and writes its
-/// documents to `index`. It runs until it is shut down or, once `feed_over` is set, until the log is drained.
-/// `health` says whether it can write.
+/// It runs until it is shut down or, once `feed_over` is set, until the log is drained. `health` says whether it can read and
+/// write.
 pub fn bitcoin(
-    log: Arc<dyn Log>,
-    index: Arc<dyn Index>,
-    state: Arc<dyn StateStore>,
+    connections: Connections,
     config: TopologyConfig,
     feed_over: FeedOver,
     health: Health,
@@ -37,7 +35,7 @@ pub fn bitcoin(
     config.validate()?;
     let draining = Draining::of(PRIMARY_SPOUTS * config.tasks_count);
     let signals = SpoutSignals { feed_over, health, draining, is_primary: true };
-    let wiring = Wiring { topology: Topology::new("bitcoin"), log, index, state, config, signals };
+    let wiring = Wiring { topology: Topology::new("bitcoin"), connections, config, signals };
     wiring.wire();
     Ok(wiring.topology)
 }
@@ -45,9 +43,7 @@ pub fn bitcoin(
 /// What the components are made of.
 struct Wiring {
     topology: Topology,
-    log: Arc<dyn Log>,
-    index: Arc<dyn Index>,
-    state: Arc<dyn StateStore>,
+    connections: Connections,
     config: TopologyConfig,
     signals: SpoutSignals,
 }
@@ -106,7 +102,7 @@ impl Wiring {
             poll_interval: self.config.poll_interval(),
             commit_period: self.config.commit_period(),
         };
-        let log = Arc::clone(&self.log);
+        let log = Arc::clone(&self.connections.log);
         let spout = move || LogSpout::new(Arc::clone(&log), options.clone(), signals.clone());
         self.topology.tasks(self.config.tasks_count).spout(name, spout)
     }
@@ -122,14 +118,15 @@ impl Wiring {
             loaded_count_max: self.config.sightings_loaded_count_max,
             known_count_max: self.config.transactions_known_count_max,
         };
-        let state = Arc::clone(&self.state);
+        let state = Arc::clone(&self.connections.state);
         let count = move || Transactions::new(Arc::clone(&state), retention, limits);
         let partials = transactions.by(|seen| &seen.txid).tasks(tasks).deferred("count-transactions", count);
 
         let hours = |price: PriceObservation| price.hours().map(move |hour| (hour, price.clone()));
         let prices = prices.local_or_shuffle().tasks(tasks).flat_map("price-hours", hours);
 
-        let (state, rows_count_max) = (Arc::clone(&self.state), self.config.hour_rows_loaded_count_max);
+        let (state, rows_count_max) =
+            (Arc::clone(&self.connections.state), self.config.hour_rows_loaded_count_max);
         let volume = move || Volume::new(Arc::clone(&state), retention, rows_count_max);
         partials
             .by(|partial| &partial.hour)
@@ -141,7 +138,7 @@ impl Wiring {
 
     fn miners(&self, blocks: Stream<BlockObservation>, prices: Stream<PriceObservation>) -> Stream<Document> {
         let retention = Retention::new(self.config.miners_retention_hours);
-        let (state, reorg_depth_max) = (Arc::clone(&self.state), self.config.reorg_depth_max);
+        let (state, reorg_depth_max) = (Arc::clone(&self.connections.state), self.config.reorg_depth_max);
         blocks
             .global()
             .into_input(MinersInput::Block)
@@ -164,7 +161,7 @@ impl Wiring {
     fn dead_letter_sink(&self) -> DeadLetterSink {
         let backoff =
             Backoff { ms_min: self.config.retry_backoff_ms_min, ms_max: self.config.retry_backoff_ms_max };
-        DeadLetterSink::new(Arc::clone(&self.log), self.signals.health.clone(), backoff)
+        DeadLetterSink::new(Arc::clone(&self.connections.log), self.signals.health.clone(), backoff)
     }
 
     fn index_sink(&self) -> impl Fn() -> IndexSink + Send + Sync + 'static {
@@ -173,7 +170,7 @@ impl Wiring {
             linger_ms: self.config.index_linger_ms,
             in_flight_max: self.config.index_in_flight_max,
         };
-        let (index, dead_letters) = (Arc::clone(&self.index), self.dead_letter_sink());
+        let (index, dead_letters) = (Arc::clone(&self.connections.index), self.dead_letter_sink());
         move || IndexSink::new(Arc::clone(&index), dead_letters.clone(), limits)
     }
 }

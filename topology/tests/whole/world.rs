@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use btc_topology::{
-    EmbeddedState, FeedOver, Health, TOPICS, TopologyConfig, bitcoin, create_topics, documents,
+    Connections, EmbeddedState, FeedOver, Health, TOPICS, TopologyConfig, bitcoin, create_topics, documents,
 };
 use serde_json::Value;
 use trombe::{Running, StateStore, Summary};
@@ -87,8 +87,14 @@ impl World {
         config: TopologyConfig,
     ) -> Running {
         let engine = config.engine();
-        let log = Arc::new(self.store.clone());
-        let topology = bitcoin(log, index, state, config, self.feed_over.clone(), self.health.clone());
+        let connections = Connections {
+            log: Arc::new(self.store.clone()),
+            index,
+            state,
+            secondary: None,
+            identity: "test".to_owned(),
+        };
+        let topology = bitcoin(connections, config, self.feed_over.clone(), self.health.clone());
         topology.unwrap().start(engine).unwrap()
     }
 
