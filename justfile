@@ -14,6 +14,10 @@ test: check
     cargo test --workspace
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 
+# The conformance suites and the end-to-end tests on three Kafka brokers and three Elasticsearch nodes, started for it.
+test-cluster:
+    tests/services/run
+
 # The dashboard on its sample feed, at http://127.0.0.1:8080.
 run *ARGS:
     cargo run --release -- {{ARGS}}
