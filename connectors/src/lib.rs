@@ -32,6 +32,7 @@ pub mod embedded;
 mod index;
 mod log;
 mod partitioner;
+mod secret;
 mod wait;
 
 pub use crate::embedded::{
@@ -43,3 +44,4 @@ pub use crate::log::{
     Record, Revoked, Start, TopicOptions,
 };
 pub use crate::partitioner::partition_of;
+pub use crate::secret::{Secret, SecretError};
