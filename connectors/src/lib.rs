@@ -27,7 +27,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod acceptable;
 pub mod conformance;
+pub mod elasticsearch;
 pub mod embedded;
 mod index;
 mod log;
@@ -35,6 +37,7 @@ mod partitioner;
 mod secret;
 mod wait;
 
+pub use crate::elasticsearch::{ElasticsearchConfig, ElasticsearchConfigError, ElasticsearchIndex};
 pub use crate::embedded::{
     ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, StateChange, StateError, Synchronous,
 };

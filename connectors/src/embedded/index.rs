@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 
-use super::document;
 use super::error::Fault;
 use super::names::Names;
 use super::transaction::Transaction;
 use super::writer::Operation;
-use crate::{Document, Outcome, Range, StoredDocument};
+use crate::{Document, Outcome, Range, StoredDocument, acceptable};
 
 /// Stores documents.
 pub(super) struct Bulk {
@@ -20,7 +19,7 @@ pub(super) struct Bulk {
 impl Bulk {
     /// Checks the documents here, on the caller's thread, which leaves the writer its time.
     pub(super) fn new(documents: Vec<Document>) -> Self {
-        let check = |document| document::check(&document).map(|()| document);
+        let check = |document| acceptable::check(&document).map(|()| document);
         Self { checked: documents.into_iter().map(check).collect() }
     }
 }

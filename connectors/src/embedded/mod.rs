@@ -46,7 +46,6 @@ mod commit;
 mod config;
 mod connection;
 mod consumer;
-mod document;
 mod error;
 mod index;
 mod lease;

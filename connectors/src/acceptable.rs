@@ -13,7 +13,7 @@ const SOURCE_BYTES_MAX: usize = 100 << 20;
 const VERSION_MAX: u64 = i64::MAX.cast_unsigned();
 
 /// Says why the document can never be stored, if it cannot.
-pub(super) fn check(document: &Document) -> Result<(), String> {
+pub(crate) fn check(document: &Document) -> Result<(), String> {
     let Document { index, id, version, source, .. } = document;
     if !is_index_name(index) {
         return Err(format!(
@@ -38,7 +38,7 @@ pub(super) fn check(document: &Document) -> Result<(), String> {
     }
 }
 
-fn is_index_name(name: &str) -> bool {
+pub(crate) fn is_index_name(name: &str) -> bool {
     !name.is_empty()
         && name.len() <= INDEX_BYTES_MAX
         && !name.starts_with(['_', '-', '+', '.'])

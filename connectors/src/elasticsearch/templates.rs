@@ -1,0 +1,81 @@
+//! What setting up a cluster needs: its version and the composable index templates.
+
+use elasticsearch::http::Method;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::ElasticsearchIndex;
+use super::cluster::Request;
+use crate::IndexError;
+
+impl ElasticsearchIndex {
+    /// The version of the cluster, e.g. `9.5.3`.
+    pub async fn version(&self) -> Result<String, IndexError> {
+        #[derive(Deserialize)]
+        struct Info {
+            version: Version,
+        }
+        #[derive(Deserialize)]
+        struct Version {
+            number: String,
+        }
+        let answer = self.cluster().call(&Request::new(Method::Get, "")).await?;
+        let body = answer.found()?.unwrap_or_default();
+        Ok(parsed::<Info>(&body)?.version.number)
+    }
+
+    /// A composable index template as it is installed, without its name; `None` if there is none. The cluster gives it with
+    /// settings as text and in its own order.
+    pub async fn template(&self, name: &str) -> Result<Option<Value>, IndexError> {
+        #[derive(Deserialize)]
+        struct Templates {
+            index_templates: Vec<Template>,
+        }
+        #[derive(Deserialize)]
+        struct Template {
+            name: String,
+            index_template: Value,
+        }
+        let answer = self.cluster().call(&Request::new(Method::Get, path(name)?)).await?;
+        if answer.status == 404 && answer.body.starts_with(b"{") {
+            return Ok(None);
+        }
+        let body = answer.found()?.unwrap_or_default();
+        let mut templates = parsed::<Templates>(&body)?.index_templates;
+        templates.retain(|template| template.name == name);
+        Ok(templates.pop().map(|template| template.index_template))
+    }
+
+    /// Installs a composable index template, or replaces it. Indices that exist keep the mappings they have.
+    pub async fn put_template(&self, name: &str, template: &Value) -> Result<(), IndexError> {
+        let request = Request::new(Method::Put, path(name)?).json(template);
+        self.cluster().call(&request).await?.found().map(drop)
+    }
+
+    /// Removes a composable index template; nothing if there is none.
+    pub async fn delete_template(&self, name: &str) -> Result<(), IndexError> {
+        let answer = self.cluster().call(&Request::new(Method::Delete, path(name)?)).await?;
+        if answer.status == 404 { Ok(()) } else { answer.found().map(drop) }
+    }
+
+    /// Removes an index with all of its documents; nothing if there is none. The name is without the prefix.
+    pub async fn delete_index(&self, name: &str) -> Result<(), IndexError> {
+        let name = self.full_name(name)?;
+        self.cluster().call(&Request::new(Method::Delete, name)).await?.found().map(drop)
+    }
+}
+
+fn path(name: &str) -> Result<String, IndexError> {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.starts_with('.') || !name.bytes().all(is_name) {
+        return Err(IndexError::Refused(format!("`{name}` is no name for a template")));
+    }
+    Ok(format!("_index_template/{name}"))
+}
+
+/// An answer that is not what was asked for comes from no working Elasticsearch.
+pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, IndexError> {
+    serde_json::from_slice(body)
+        .map_err(|error| IndexError::Unavailable(format!("the answer cannot be understood: {error}")))
+}
