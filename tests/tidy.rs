@@ -40,6 +40,8 @@ fn crates_depend_only_as_the_layers_allow() {
         ("trombe-connectors", &[][..]),
         ("btc-producers", &["btc-records", "trombe-connectors"][..]),
         ("btc-topology", &["btc-records", "trombe-connectors", "trombe"][..]),
+        ("btc-es-mappings", &[][..]),
+        ("btc-dashboard-kibana", &["btc-es-mappings"][..]),
         ("btc-dashboard-web", &["trombe-connectors", "trombe", "btc-topology"][..]),
         (
             "bitcoin-dashboard",
@@ -49,6 +51,8 @@ fn crates_depend_only_as_the_layers_allow() {
                 "trombe-connectors",
                 "btc-producers",
                 "btc-topology",
+                "btc-es-mappings",
+                "btc-dashboard-kibana",
                 "btc-dashboard-web",
             ][..],
         ),
