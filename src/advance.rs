@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use btc_producers::{Progress, Summary};
+use btc_topology::SECONDARY_SPOUT;
 use trombe::{ComponentKind, Observer, Snapshot};
 
 /// The producers' progress and the topology's books, read together.
@@ -51,10 +52,10 @@ pub(crate) struct Standing {
 }
 
 fn computed(snapshot: &Snapshot) -> u64 {
-    let spouts = snapshot
-        .components
-        .iter()
-        .filter(|component| matches!(component.kind, ComponentKind::Spout | ComponentKind::AsyncSpout));
+    let spouts = snapshot.components.iter().filter(|component| {
+        let is_spout = matches!(component.kind, ComponentKind::Spout | ComponentKind::AsyncSpout);
+        is_spout && component.name != SECONDARY_SPOUT
+    });
     spouts.map(|spout| spout.acked).sum()
 }
 

@@ -66,8 +66,11 @@ impl Pipeline {
         let (observer, health) = (self.observer(), self.health.clone());
         Arc::new(move || {
             let away = health.away();
-            let status =
-                Status { ready: away.is_none(), why: away.or_else(|| missed(&health)), ..Status::default() };
+            let status = Status {
+                ready: away.is_none(),
+                why: away.or_else(|| health.secondary_away()).or_else(|| missed(&health)),
+                ..Status::default()
+            };
             match advance.as_ref().map(Advance::now) {
                 None => Status {
                     topology: serde_json::to_value(observer.snapshot()).ok(),

@@ -124,8 +124,8 @@ impl Spout for Paced {
 
     fn ack(&mut self, _id: u64) {}
 
-    fn replay(&mut self, _id: u64) -> Option<&'static str> {
-        None
+    fn replay(&mut self, _id: u64) -> Result<Option<&'static str>, Failure> {
+        Ok(None)
     }
 }
 
@@ -149,8 +149,8 @@ impl Spout for Cycle {
 
     fn ack(&mut self, _id: u64) {}
 
-    fn replay(&mut self, _id: u64) -> Option<&'static str> {
-        None
+    fn replay(&mut self, _id: u64) -> Result<Option<&'static str>, Failure> {
+        Ok(None)
     }
 }
 

@@ -66,6 +66,11 @@ impl Retries {
         (attempt, Verdict::Retry)
     }
 
+    /// A tuple whose time has come has to wait longer, behind the others; no failure is booked.
+    pub(crate) fn put_off(&mut self, id: u64, until: Nanos) {
+        self.due.push(Reverse((until, id)));
+    }
+
     /// A tuple is done. Costs nothing as long as nothing has failed.
     #[inline]
     pub(crate) fn forget(&mut self, id: u64) {

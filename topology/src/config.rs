@@ -5,6 +5,11 @@ use std::time::Duration;
 
 use btc_records::PoolList;
 use serde::{Deserialize, Serialize};
+use trombe::SinkLimits;
+use trombe_connectors::Start;
+
+use crate::backoff::Backoff;
+use crate::spout::{LogSpoutOptions, ProcessingGuarantee};
 
 /// How the topology runs. [`TopologyConfig::default`] suits a dashboard on one machine.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -12,15 +17,31 @@ use serde::{Deserialize, Serialize};
 pub struct TopologyConfig {
     /// The consumer group, whose committed offsets say where to go on after a restart.
     pub consumer_group: String,
+    /// What a failed or killed run may do to a message. Anything but `at-least-once` loses messages, and their documents with them.
+    pub processing_guarantee: ProcessingGuarantee,
+    /// Where the log is read from: `earliest`, `latest`, `uncommitted-earliest`, `uncommitted-latest`, or
+    /// `{ timestamp = MILLISECONDS }`. The first two and the last look past offsets that were committed with another state, so that a
+    /// topology that has lost its state reads everything again; only `earliest` gives complete documents then.
+    pub first_poll: Start,
     /// Tasks of every component that can be split: spouts, parsers, `transactions`, `volume` and `index`. Any number gives the
     /// same documents.
     pub tasks_count: usize,
     /// Records of one spout task that are neither acked nor given up at most.
     pub spout_pending_count_max: usize,
+    /// Payload of one spout task's records that are neither acked nor given up.
+    pub spout_pending_bytes_max: usize,
+    /// Offsets of one partition given out beyond the committed one: so many messages at most are read again after a crash. At the
+    /// limit the spout task waits for the oldest.
+    pub uncommitted_count_max: u64,
+    /// Attempts of a message before it becomes a dead letter with the last failure's reason, and its offset advances. A message that
+    /// is rejected has one attempt; no attempt is lost to an index or a log that is away. `None` tries for ever.
+    pub attempts_max: Option<u32>,
     /// Tuples that a stateful task holds before it makes them durable; less when it has nothing else to do.
     pub held_count_max: usize,
     /// How often offsets are committed.
     pub commit_period_ms: u64,
+    /// How often the consumers' lag is looked at.
+    pub lag_period_ms: u64,
     /// How often an idle spout looks for new records.
     pub poll_interval_ms: u64,
     /// Payload that a spout takes from the log in one step.
@@ -35,6 +56,8 @@ pub struct TopologyConfig {
     pub retry_backoff_ms_min: u64,
     /// The longest such wait.
     pub retry_backoff_ms_max: u64,
+    /// The wait before an index that refuses everything (wrong credentials) is asked again.
+    pub index_refused_retry_ms: u64,
     /// How long after its last change the state of an hour is kept; a transaction that is seen again later counts again.
     /// `None` keeps it for ever.
     pub hours_retention_hours: Option<u32>,
@@ -60,10 +83,16 @@ impl Default for TopologyConfig {
     fn default() -> Self {
         Self {
             consumer_group: "btc-topology".to_owned(),
+            processing_guarantee: ProcessingGuarantee::AtLeastOnce,
+            first_poll: Start::Earliest,
             tasks_count: 2,
             spout_pending_count_max: 65_536,
+            spout_pending_bytes_max: 64 << 20,
+            uncommitted_count_max: 1_000_000,
+            attempts_max: Some(1_000),
             held_count_max: 8_192,
             commit_period_ms: 1_000,
+            lag_period_ms: 5_000,
             poll_interval_ms: 20,
             poll_bytes_max: 1 << 20,
             index_batch_count_max: 1_000,
@@ -71,6 +100,7 @@ impl Default for TopologyConfig {
             index_in_flight_max: 2,
             retry_backoff_ms_min: 50,
             retry_backoff_ms_max: 5_000,
+            index_refused_retry_ms: 30_000,
             hours_retention_hours: Some(7 * 24),
             miners_retention_hours: Some(70 * 24),
             log_retention_hours: None,
@@ -114,12 +144,15 @@ impl TopologyConfig {
         }
     }
 
-    fn counts(&self) -> [Limit; 10] {
+    fn counts(&self) -> [Limit; 13] {
         let limit = |key, value: usize, range| (key, value as u64, range);
         let memory = 1_000..=u64::MAX;
         [
             limit("tasks_count", self.tasks_count, 1..=64),
             limit("spout_pending_count_max", self.spout_pending_count_max, 1..=10_000_000),
+            limit("spout_pending_bytes_max", self.spout_pending_bytes_max, 1..=1 << 40),
+            ("uncommitted_count_max", self.uncommitted_count_max, 1..=u64::MAX),
+            ("attempts_max", self.attempts_max.map_or(1, u64::from), 1..=u64::MAX),
             limit("held_count_max", self.held_count_max, 1..=10_000_000),
             limit("poll_bytes_max", self.poll_bytes_max, 1..=1 << 30),
             limit("index_batch_count_max", self.index_batch_count_max, 1..=100_000),
@@ -131,15 +164,17 @@ impl TopologyConfig {
         ]
     }
 
-    fn times(&self) -> [Limit; 8] {
+    fn times(&self) -> [Limit; 10] {
         let hours = |retention: Option<u32>| retention.map_or(HOURS_MAX, u64::from);
         let backoff_ms = self.retry_backoff_ms_min..=600_000;
         [
             ("commit_period_ms", self.commit_period_ms, 1..=600_000),
+            ("lag_period_ms", self.lag_period_ms, 100..=600_000),
             ("poll_interval_ms", self.poll_interval_ms, 1..=60_000),
             ("index_linger_ms", self.index_linger_ms, 0..=60_000),
             ("retry_backoff_ms_min", self.retry_backoff_ms_min, 1..=600_000),
             ("retry_backoff_ms_max", self.retry_backoff_ms_max, backoff_ms),
+            ("index_refused_retry_ms", self.index_refused_retry_ms, 1_000..=3_600_000),
             ("hours_retention_hours", hours(self.hours_retention_hours), 24..=HOURS_MAX),
             ("miners_retention_hours", hours(self.miners_retention_hours), 33 * 24..=HOURS_MAX),
             ("log_retention_hours", hours(self.log_retention_hours), 1..=HOURS_MAX),
@@ -156,16 +191,38 @@ impl TopologyConfig {
             message_timeout_ms: None,
             retry_backoff_ms_min: self.retry_backoff_ms_min,
             retry_backoff_ms_max: self.retry_backoff_ms_max,
+            attempts_max: self.attempts_max,
             ..trombe::Config::default()
         }
     }
 
-    pub(crate) fn poll_interval(&self) -> Duration {
-        Duration::from_millis(self.poll_interval_ms)
+    /// How the spout of a topic reads it.
+    pub(crate) fn spout(&self, topic: &'static str, identity: &str) -> LogSpoutOptions {
+        let ms = Duration::from_millis;
+        LogSpoutOptions {
+            identity: identity.to_owned(),
+            guarantee: self.processing_guarantee,
+            first_poll: self.first_poll,
+            poll_bytes_max: self.poll_bytes_max,
+            poll_interval: ms(self.poll_interval_ms),
+            commit_period: ms(self.commit_period_ms),
+            lag_period: ms(self.lag_period_ms),
+            pending_bytes_max: self.spout_pending_bytes_max,
+            uncommitted_count_max: self.uncommitted_count_max,
+            ..LogSpoutOptions::new(&self.consumer_group, topic)
+        }
     }
 
-    pub(crate) fn commit_period(&self) -> Duration {
-        Duration::from_millis(self.commit_period_ms)
+    pub(crate) fn backoff(&self) -> Backoff {
+        Backoff { ms_min: self.retry_backoff_ms_min, ms_max: self.retry_backoff_ms_max }
+    }
+
+    pub(crate) fn index_limits(&self) -> SinkLimits {
+        SinkLimits {
+            batch_count_max: self.index_batch_count_max,
+            linger_ms: self.index_linger_ms,
+            in_flight_max: self.index_in_flight_max,
+        }
     }
 }
 
@@ -212,5 +269,15 @@ mod tests {
     fn unknown_settings_are_mistakes() {
         assert!(serde_json::from_str::<TopologyConfig>(r#"{"tasks_count": 3}"#).is_ok());
         assert!(serde_json::from_str::<TopologyConfig>(r#"{"task_count": 3}"#).is_err());
+    }
+
+    #[test]
+    fn storms_words_are_understood() {
+        let read = |json| serde_json::from_str::<TopologyConfig>(json).unwrap();
+        let config =
+            read(r#"{"processing_guarantee": "at-most-once", "first_poll": {"timestamp": 1730412000000}}"#);
+        assert_eq!(config.processing_guarantee, ProcessingGuarantee::AtMostOnce);
+        assert_eq!(config.first_poll, Start::Timestamp(1_730_412_000_000));
+        assert_eq!(read(r#"{"first_poll": "uncommitted-latest"}"#).first_poll, Start::UncommittedLatest);
     }
 }

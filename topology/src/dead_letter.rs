@@ -56,12 +56,12 @@ impl DeadLetter {
         }
     }
 
-    /// A document that the index rejected.
-    pub(crate) fn of_document(rejected: &Document, reason: &str) -> Self {
-        let source = format!("index:{}", rejected.index);
+    /// A document that `target` (`index` or `secondary`) rejected.
+    pub(crate) fn of_document(rejected: &Document, target: &str, reason: &str) -> Self {
+        let source = format!("{target}:{}", rejected.index);
         let raw = rejected.source.as_bytes();
         Self {
-            reason: shorten(format!("the index rejected the document `{}`: {reason}", rejected.id)),
+            reason: shorten(format!("the {target} rejected the document `{}`: {reason}", rejected.id)),
             key: content_key(&source, raw),
             source,
             topic: None,

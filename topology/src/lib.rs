@@ -8,6 +8,9 @@
 //! dead-letters ─► read-dead-letters ──────────────────────────────────► index
 //!                 parse-*: values and raw messages ───────────────────► index
 //!                 parse-*: what was not understood ───────────────────► dead-letter, to the log
+//! with a secondary index:
+//!                 all documents ──────────────────────────────────────► copy, to the log
+//! documents ────► read-documents ─────────────────────────────────────► secondary
 //! ```
 //!
 //! # Decisions
@@ -20,14 +23,20 @@
 //!   read when all of that is in the index. After a crash the log gives the same tuples again; they change nothing
 //!   but repeat the statements that may have been lost.
 //! - **A bad record never stops the stream.** It becomes a dead letter with its reason, in the log and from there in the index.
-//! - **A dead index pauses the spouts.** The log is the buffer, no tuple fails, [`Health`] says why.
+//! - **A dead index pauses the spouts.** The log is the buffer, no tuple fails, [`Health`] says why. One request at a time asks
+//!   whether it is back.
+//! - **A secondary index is fed through the log.** Every document is appended to a topic, which a spout of its own reads: the
+//!   primary never waits for the secondary, which has its own queue, its own health and its own lag.
 //!
 //! Architecture invariant: nothing here knows which log, index or state store it talks to; only [`EmbeddedState`] names one.
 
+mod backoff;
 mod config;
 mod connections;
 mod dead_letter;
 pub mod documents;
+mod envelope;
+mod health;
 mod miners;
 mod offsets;
 mod parse;
@@ -48,9 +57,11 @@ mod wiring;
 
 pub use config::{ConfigError, TopologyConfig};
 pub use connections::Connections;
-pub use signals::{FeedOver, Health};
+pub use health::{Health, WriteCounts};
+pub use signals::FeedOver;
+pub use spout::{LogSpout, LogSpoutOptions, ProcessingGuarantee, SpoutAssignment};
 pub use state::EmbeddedState;
 pub use topics::{
     BLOCKS, BPI, DEAD_LETTERS, DOCUMENTS, TOPICS, TRANSACTIONS, create_documents_topic, create_topics,
 };
-pub use wiring::bitcoin;
+pub use wiring::{SECONDARY_SPOUT, bitcoin};

@@ -1,6 +1,6 @@
 //! Which records of the log are done, and how far that is without a gap.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Bits of an id that hold the offset; the rest holds the partition.
 const OFFSET_BITS: u32 = 48;
@@ -17,15 +17,19 @@ pub(crate) fn partition_and_offset(id: u64) -> (u32, u64) {
 }
 
 /// The records of one topic that were given out and are not done yet.
+///
+/// Offsets that were never given out (of compacted records, or of a transaction's markers) are no gaps.
 #[derive(Debug, Default)]
 pub(crate) struct OpenOffsets {
     partitions: BTreeMap<u32, Partition>,
     open_count: usize,
+    open_bytes: usize,
 }
 
 #[derive(Debug, Default)]
 struct Partition {
-    open: BTreeSet<u64>,
+    /// With each record's size in bytes.
+    open: BTreeMap<u64, usize>,
     /// One past the last record given out.
     next: u64,
     committed: u64,
@@ -34,22 +38,36 @@ struct Partition {
 impl Partition {
     /// The offset below which every record given out is done.
     fn done_below(&self) -> u64 {
-        self.open.first().copied().unwrap_or(self.next)
+        self.open.first_key_value().map_or(self.next, |(offset, _)| *offset)
     }
 }
 
 impl OpenOffsets {
-    /// A record is given out.
-    pub(crate) fn opened(&mut self, partition: u32, offset: u64) {
-        let partition = self.partitions.entry(partition).or_default();
-        self.open_count += usize::from(partition.open.insert(offset));
+    /// A record of so many bytes is given out.
+    pub(crate) fn opened(&mut self, partition: u32, offset: u64, bytes: usize) {
+        let first = || Partition { committed: offset, ..Partition::default() };
+        let partition = self.partitions.entry(partition).or_insert_with(first);
+        if partition.open.insert(offset, bytes).is_none() {
+            self.open_count += 1;
+            self.open_bytes += bytes;
+        }
         partition.next = partition.next.max(offset + 1);
     }
 
-    /// A record is done.
+    /// A record is done. One of a partition that is forgotten is no concern any more.
     pub(crate) fn done(&mut self, partition: u32, offset: u64) {
-        if let Some(partition) = self.partitions.get_mut(&partition) {
-            self.open_count -= usize::from(partition.open.remove(&offset));
+        if let Some(bytes) = self.partitions.get_mut(&partition).and_then(|known| known.open.remove(&offset))
+        {
+            self.open_count -= 1;
+            self.open_bytes -= bytes;
+        }
+    }
+
+    /// The partition belongs to somebody else now.
+    pub(crate) fn forget(&mut self, partition: u32) {
+        if let Some(partition) = self.partitions.remove(&partition) {
+            self.open_count -= partition.open.len();
+            self.open_bytes -= partition.open.values().sum::<usize>();
         }
     }
 
@@ -58,10 +76,46 @@ impl OpenOffsets {
         self.open_count
     }
 
+    /// How many bytes the records have that are out.
+    pub(crate) fn open_bytes(&self) -> usize {
+        self.open_bytes
+    }
+
+    /// Whether the record is out.
+    pub(crate) fn is_open(&self, partition: u32, offset: u64) -> bool {
+        self.partitions.get(&partition).is_some_and(|partition| partition.open.contains_key(&offset))
+    }
+
+    /// Whether any record of the partition is out.
+    pub(crate) fn has_open(&self, partition: u32) -> bool {
+        self.partitions.get(&partition).is_some_and(|partition| !partition.open.is_empty())
+    }
+
+    /// The partition that would give most offsets again after a restart: its number, how many, and the first of them.
+    pub(crate) fn longest_uncommitted(&self) -> Option<(u32, u64, u64)> {
+        let spans = self.partitions.iter().map(|(&number, partition)| {
+            (number, partition.next.saturating_sub(partition.committed), partition.done_below())
+        });
+        spans.max_by_key(|(_, span, _)| *span)
+    }
+
     /// What is to be committed: partition, and the offset below which every record is done.
     pub(crate) fn uncommitted(&self) -> Vec<(u32, u64)> {
-        let partitions = self.partitions.iter().map(|(&number, partition)| (number, partition.done_below()));
-        partitions.filter(|(number, below)| self.partitions[number].committed < *below).collect()
+        self.beyond_committed(Partition::done_below)
+    }
+
+    /// As [`uncommitted`](Self::uncommitted), with the offset below which every record is given out, done or not.
+    pub(crate) fn given_out(&self) -> Vec<(u32, u64)> {
+        self.beyond_committed(|partition| partition.next)
+    }
+
+    fn beyond_committed(&self, below: impl Fn(&Partition) -> u64) -> Vec<(u32, u64)> {
+        let partitions = self.partitions.iter();
+        let below = partitions.filter_map(|(&number, partition)| {
+            let below = below(partition);
+            (below > partition.committed).then_some((number, below))
+        });
+        below.collect()
     }
 
     /// Notes what has been committed.
@@ -76,6 +130,8 @@ impl OpenOffsets {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -100,7 +156,7 @@ mod tests {
             for (partition, gap) in given {
                 next[partition as usize] += gap;
                 let offset = next[partition as usize] - 1;
-                offsets.opened(partition, offset);
+                offsets.opened(partition, offset, 10);
                 records.push((partition, offset));
             }
             let done: BTreeSet<_> = done.iter().map(|index| records[index.index(records.len())]).collect();
@@ -109,6 +165,7 @@ mod tests {
                 offsets.done(partition, offset);
             }
             prop_assert_eq!(offsets.open_count(), records.len() - done.len());
+            prop_assert_eq!(offsets.open_bytes(), 10 * offsets.open_count());
             for (partition, below) in offsets.uncommitted() {
                 let mut open = records.iter().filter(|r| r.0 == partition && !done.contains(r)).map(|r| r.1);
                 prop_assert_eq!(below, open.next().unwrap_or(next[partition as usize]));
@@ -117,5 +174,36 @@ mod tests {
             offsets.committed(&uncommitted);
             prop_assert_eq!(offsets.uncommitted(), vec![]);
         }
+    }
+
+    /// Storm's rule: what was never given out (compacted away, or a transaction's marker) is jumped over, what was given out
+    /// and is not done is not.
+    #[test]
+    fn offsets_that_were_never_given_out_are_no_gaps() {
+        let mut offsets = OpenOffsets::default();
+        for offset in [5, 9, 12] {
+            offsets.opened(0, offset, 1);
+        }
+        assert_eq!(offsets.uncommitted(), []);
+        offsets.done(0, 9);
+        assert_eq!(offsets.uncommitted(), []);
+        offsets.done(0, 5);
+        assert_eq!((offsets.uncommitted(), offsets.given_out()), (vec![(0, 12)], vec![(0, 13)]));
+        assert_eq!(offsets.longest_uncommitted(), Some((0, 8, 12)));
+        offsets.committed(&[(0, 12)]);
+        assert_eq!((offsets.uncommitted(), offsets.longest_uncommitted()), (vec![], Some((0, 1, 12))));
+        offsets.done(0, 12);
+        assert_eq!(offsets.uncommitted(), [(0, 13)]);
+    }
+
+    #[test]
+    fn what_is_done_of_a_forgotten_partition_changes_nothing() {
+        let mut offsets = OpenOffsets::default();
+        offsets.opened(0, 5, 1);
+        offsets.opened(1, 5, 2);
+        offsets.forget(1);
+        offsets.done(1, 5);
+        assert_eq!((offsets.open_count(), offsets.open_bytes(), offsets.uncommitted()), (1, 1, vec![]));
+        assert!(offsets.has_open(0) && !offsets.has_open(1) && !offsets.is_open(1, 5));
     }
 }

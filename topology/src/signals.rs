@@ -1,6 +1,7 @@
-//! What the topology and its surroundings tell each other while it runs.
+//! How the topology's run ends: the feed is over, and the spouts find together that nothing is left.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Says that the feed is over: nothing more will be appended to the log by anybody but the topology itself.
@@ -26,80 +27,59 @@ impl FeedOver {
     }
 }
 
-/// Whether the topology can write, for `/ready`. While it cannot, the spouts pause and the log is the buffer.
-#[derive(Clone, Debug, Default)]
-pub struct Health(Arc<State>);
-
-#[derive(Debug, Default)]
-struct State {
-    /// Beside the reasons, so that a spout's look costs no lock.
-    is_away: AtomicBool,
-    index_away: Mutex<Option<String>>,
-    dead_letters: AtomicUsize,
-    missed_records: AtomicU64,
-}
-
-impl Health {
-    /// All is well.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Why nothing can be written at present; `None` if it can.
-    pub fn away(&self) -> Option<String> {
-        self.0.index_away.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// How many records went to the dead letters since the start: not understood, or rejected by the index.
-    pub fn dead_letters(&self) -> usize {
-        self.0.dead_letters.load(Ordering::Relaxed)
-    }
-
-    /// How many records the log's retention deleted since the start before the topology could read them.
-    pub fn missed_records(&self) -> u64 {
-        self.0.missed_records.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn is_away(&self) -> bool {
-        self.0.is_away.load(Ordering::Acquire)
-    }
-
-    /// Sets or clears the reason, and says whether this changed anything.
-    pub(crate) fn set_away(&self, reason: Option<String>) -> bool {
-        if reason.is_none() && !self.is_away() {
-            return false;
-        }
-        let mut away = self.0.index_away.lock().unwrap_or_else(PoisonError::into_inner);
-        self.0.is_away.store(reason.is_some(), Ordering::Release);
-        let changed = away.is_some() != reason.is_some();
-        *away = reason;
-        changed
-    }
-
-    pub(crate) fn count_missed_records(&self, count: u64) {
-        self.0.missed_records.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub(crate) fn count_dead_letters(&self, count: usize) {
-        self.0.dead_letters.fetch_add(count, Ordering::Relaxed);
-    }
-}
-
-/// Counts the spout tasks that may still cause dead letters, so that the dead letters' own spout ends last.
+/// Finds out when all spout tasks of a topology are drained, although what one gives out may become a record for another: a
+/// dead letter, or a document on its way to the secondary index.
+///
+/// Every task's giving out and coming to the end of what it gave out is a *move*. When every task has found nothing open and
+/// nothing new since one and the same number of moves, nobody can give anybody anything any more.
 #[derive(Clone, Debug)]
-pub(crate) struct Draining(Arc<AtomicUsize>);
+pub(crate) struct Draining(Arc<Moves>);
+
+#[derive(Debug)]
+struct Moves {
+    tasks_count: usize,
+    count: AtomicU64,
+    /// The number of moves since which a task has been quiet, by the task's name.
+    quiet: Mutex<BTreeMap<String, u64>>,
+}
 
 impl Draining {
-    /// So many tasks have yet to be drained.
-    pub(crate) fn of(tasks: usize) -> Self {
-        Self(Arc::new(AtomicUsize::new(tasks)))
+    /// So many tasks have to be quiet.
+    pub(crate) fn of(tasks_count: usize) -> Self {
+        Self(Arc::new(Moves { tasks_count, count: AtomicU64::new(0), quiet: Mutex::default() }))
     }
 
-    pub(crate) fn task_drained(&self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+    pub(crate) fn moved(&self) {
+        self.0.count.fetch_add(1, Ordering::AcqRel);
     }
 
-    pub(crate) fn is_done(&self) -> bool {
-        self.0.load(Ordering::Acquire) == 0
+    /// The moves so far, to be asked before the look at the log.
+    pub(crate) fn moves(&self) -> u64 {
+        self.0.count.load(Ordering::Acquire)
+    }
+
+    /// The task has nothing open, and found nothing new after so many moves. True: nor has any other, and there is nothing to come.
+    pub(crate) fn is_over(&self, task: &str, moves: u64) -> bool {
+        let mut quiet = self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner);
+        quiet.insert(task.to_owned(), moves);
+        quiet.len() == self.0.tasks_count && quiet.values().all(|other| *other == moves)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_when_all_were_quiet_since_the_same_move() {
+        let draining = Draining::of(2);
+        let quiet = |task| draining.is_over(task, draining.moves());
+        assert!(!quiet("a"));
+        draining.moved();
+        assert!(!quiet("b"), "b has given something out since a looked: a may have got something");
+        assert!(quiet("a"));
+        let before = draining.moves();
+        draining.moved();
+        assert!(!draining.is_over("a", draining.moves()) && !draining.is_over("b", before));
     }
 }

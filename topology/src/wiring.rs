@@ -1,26 +1,32 @@
 //! The wiring: which component reads which stream, and how its tuples are dealt to tasks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use trombe::{SinkLimits, Stream, Topology};
-use trombe_connectors::{Document, Record};
+use trombe::{Input, Stream, Topology};
+use trombe_connectors::{Document, Index, Record};
 
 use crate::config::{ConfigError, TopologyConfig};
 use crate::connections::Connections;
 use crate::dead_letter::DeadLetter;
+use crate::envelope;
+use crate::health::{Health, Part};
 use crate::miners::{BlockObservation, Miners, MinersInput};
 use crate::parse::{DEAD, DOCUMENTS, ParseBlocks, ParsePrices, ParseTransactions};
 use crate::prices::PriceObservation;
-use crate::signals::{Draining, FeedOver, Health};
-use crate::sinks::{Backoff, DeadLetterSink, IndexSink};
-use crate::spout::{LogSpout, LogSpoutOptions, SpoutSignals};
+use crate::signals::{Draining, FeedOver};
+use crate::sinks::{Appender, DeadLetterSink, DocumentSink, Gate, IndexSink};
+use crate::spout::{LogSpout, SpoutSignals};
 use crate::state::Retention;
-use crate::topics::{BLOCKS, BPI, DEAD_LETTERS, TRANSACTIONS};
+use crate::topics::{self, BLOCKS, BPI, DEAD_LETTERS, TRANSACTIONS};
 use crate::transactions::{SightedTransaction, SightingLimits, Transactions};
 use crate::volume::{Volume, VolumeInput};
 
-/// Spouts whose records may become dead letters.
-const PRIMARY_SPOUTS: usize = 3;
+/// Spouts of every topology: three feeds and the dead letters.
+const SPOUTS: usize = 4;
+
+/// The spout that feeds the secondary index, where there is one. What it reads is no message, but a document made here.
+pub const SECONDARY_SPOUT: &str = "documents";
 
 /// The Bitcoin topology, ready to start with [`TopologyConfig::engine`]'s limits.
 ///
@@ -33,8 +39,9 @@ pub fn bitcoin(
     health: Health,
 ) -> Result<Topology, ConfigError> {
     config.validate()?;
-    let draining = Draining::of(PRIMARY_SPOUTS * config.tasks_count);
-    let signals = SpoutSignals { feed_over, health, draining, is_primary: true };
+    let spouts = SPOUTS + usize::from(connections.secondary.is_some());
+    let draining = Draining::of(spouts * config.tasks_count);
+    let signals = SpoutSignals { feed_over, health, draining, pauses_for: Part::Index };
     let wiring = Wiring { topology: Topology::new("bitcoin"), connections, config, signals };
     wiring.wire();
     Ok(wiring.topology)
@@ -69,11 +76,7 @@ impl Wiring {
             let parse = move || ParseTransactions::new(pools.clone());
             records.local_or_shuffle().tasks(tasks).bolt("parse-transactions", parse)
         };
-        let understood = prices
-            .side(&DOCUMENTS)
-            .shuffle()
-            .and(blocks.side(&DOCUMENTS).shuffle())
-            .and(transactions.side(&DOCUMENTS).shuffle());
+        let understood = [prices.side(&DOCUMENTS), blocks.side(&DOCUMENTS), transactions.side(&DOCUMENTS)];
         let dead = prices
             .side(&DEAD)
             .shuffle()
@@ -83,28 +86,49 @@ impl Wiring {
         let volume = self.volume(transactions, prices.clone());
         let miners = self.miners(blocks, prices);
         let letters = self.dead_letters();
-        let documents = understood.and(volume.shuffle()).and(miners.shuffle()).and(letters.shuffle());
-
+        let documents = || {
+            let [prices, blocks, transactions] = &understood;
+            let raw =
+                prices.clone().shuffle().and(blocks.clone().shuffle()).and(transactions.clone().shuffle());
+            let computed = volume.clone().shuffle().and(miners.clone().shuffle());
+            raw.and(computed).and(letters.clone().shuffle()).tasks(tasks)
+        };
         let dead_letter = self.dead_letter_sink();
-        let index = self.index_sink();
         dead.sink("dead-letter", move || dead_letter.clone());
-        documents.tasks(tasks).sink("index", index);
+        let index = self.index_sink(&self.connections.index, Part::Index);
+        documents().sink("index", move || index.clone());
+        if let Some(secondary) = &self.connections.secondary {
+            self.secondary(documents(), secondary);
+        }
     }
 
     /// A topic as a spout.
     fn spout(&self, name: &str, topic: &'static str) -> Stream<Record> {
-        let is_primary = topic != DEAD_LETTERS;
-        let signals = SpoutSignals { is_primary, ..self.signals.clone() };
-        let options = LogSpoutOptions {
-            group: self.config.consumer_group.clone(),
-            topic,
-            poll_bytes_max: self.config.poll_bytes_max,
-            poll_interval: self.config.poll_interval(),
-            commit_period: self.config.commit_period(),
-        };
-        let log = Arc::clone(&self.connections.log);
-        let spout = move || LogSpout::new(Arc::clone(&log), options.clone(), signals.clone());
+        let pauses_for = if topic == topics::DOCUMENTS { Part::Secondary } else { Part::Index };
+        let signals = SpoutSignals { pauses_for, ..self.signals.clone() };
+        let options = self.config.spout(topic, &self.connections.identity);
+        let (log, letters) = (Arc::clone(&self.connections.log), self.dead_letter_sink());
+        let spout =
+            move || LogSpout::with(Arc::clone(&log), options.clone(), signals.clone(), letters.clone());
         self.topology.tasks(self.config.tasks_count).spout(name, spout)
+    }
+
+    /// The second index, fed through the log so that the first one never waits for it.
+    fn secondary(&self, documents: Input<Document>, index: &Arc<dyn Index>) {
+        let tasks = self.config.tasks_count;
+        let copy = DocumentSink::new(
+            self.appender(topics::DOCUMENTS),
+            self.dead_letter_sink(),
+            self.config.index_limits(),
+        );
+        documents.sink("copy", move || copy.clone());
+        let records = self.spout(SECONDARY_SPOUT, topics::DOCUMENTS);
+        let documents = records.local_or_shuffle().tasks(tasks).closure("read-documents", |record, out| {
+            out.emit(envelope::read(&record)?);
+            Ok(())
+        });
+        let sink = self.index_sink(index, Part::Secondary);
+        documents.shuffle().tasks(tasks).sink("secondary", move || sink.clone());
     }
 
     fn volume(
@@ -158,19 +182,20 @@ impl Wiring {
         )
     }
 
-    fn dead_letter_sink(&self) -> DeadLetterSink {
-        let backoff =
-            Backoff { ms_min: self.config.retry_backoff_ms_min, ms_max: self.config.retry_backoff_ms_max };
-        DeadLetterSink::new(Arc::clone(&self.connections.log), self.signals.health.clone(), backoff)
+    fn appender(&self, topic: &'static str) -> Appender {
+        let log = Arc::clone(&self.connections.log);
+        Appender::new(log, topic, self.signals.health.clone(), self.config.backoff())
     }
 
-    fn index_sink(&self) -> impl Fn() -> IndexSink + Send + Sync + 'static {
-        let limits = SinkLimits {
-            batch_count_max: self.config.index_batch_count_max,
-            linger_ms: self.config.index_linger_ms,
-            in_flight_max: self.config.index_in_flight_max,
-        };
-        let (index, dead_letters) = (Arc::clone(&self.connections.index), self.dead_letter_sink());
-        move || IndexSink::new(Arc::clone(&index), dead_letters.clone(), limits)
+    fn dead_letter_sink(&self) -> DeadLetterSink {
+        DeadLetterSink::new(self.appender(DEAD_LETTERS))
+    }
+
+    /// The sink of an index. Its clones share one gate.
+    fn index_sink(&self, index: &Arc<dyn Index>, part: Part) -> IndexSink {
+        let (health, backoff) = (self.signals.health.clone(), self.config.backoff());
+        let refused_wait = Duration::from_millis(self.config.index_refused_retry_ms);
+        let gate = Gate::new(Arc::clone(index), part, health, backoff, refused_wait);
+        IndexSink::new(gate, self.dead_letter_sink(), self.config.index_limits())
     }
 }

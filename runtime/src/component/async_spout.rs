@@ -136,8 +136,8 @@ impl<S: AsyncSpout> Spout for Bridge<S> {
         self.tell(Told::Ack(id));
     }
 
-    fn replay(&mut self, id: u64) -> Option<S::Item> {
-        self.out.get(&id).cloned()
+    fn replay(&mut self, id: u64) -> Result<Option<S::Item>, Failure> {
+        Ok(self.out.get(&id).cloned())
     }
 
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {

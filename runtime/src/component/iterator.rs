@@ -100,8 +100,8 @@ where
         self.out.remove(&id);
     }
 
-    fn replay(&mut self, id: u64) -> Option<I::Item> {
-        self.out.get(&id).cloned()
+    fn replay(&mut self, id: u64) -> Result<Option<I::Item>, Failure> {
+        Ok(self.out.get(&id).cloned())
     }
 }
 

@@ -37,7 +37,10 @@ pub trait Spout: Send + 'static {
     }
 
     /// Gives a failed tuple again. `None`: it is gone; it then counts as acked, and the failure stays visible.
-    fn replay(&mut self, id: u64) -> Option<Self::Item>;
+    ///
+    /// An error means that it cannot be had now. It is shown as the task's last error, the tuple stays out, no attempt is counted, and
+    /// after a backoff the spout is asked again.
+    fn replay(&mut self, id: u64) -> Result<Option<Self::Item>, Failure>;
 
     /// The tuple failed for the last time: it was rejected, or `attempts_max` is reached (never, if that is not set).
     ///

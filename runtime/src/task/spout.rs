@@ -36,6 +36,9 @@ pub(crate) struct SpoutTask<S: Spout> {
     exhausted: bool,
     backoff: Backoff,
     failures: u32,
+    /// The spout could not give failed tuples again, so often in a row, and is not asked before this time.
+    unready: u32,
+    replay_from: Nanos,
 }
 
 impl<S: Spout> SpoutTask<S> {
@@ -64,6 +67,8 @@ impl<S: Spout> SpoutTask<S> {
             exhausted: false,
             backoff: Backoff::new(limits),
             failures: 0,
+            unready: 0,
+            replay_from: 0,
         })
     }
 
@@ -167,27 +172,51 @@ impl<S: Spout> SpoutTask<S> {
 
     /// Sends the failed tuples whose time has come, in a flight of their own.
     fn replay(&mut self, now: Nanos) -> bool {
+        if now < self.replay_from {
+            return false;
+        }
         let mut any = false;
         for _ in 0..self.batch_count_max {
             let Some(id) = self.retries.pop_due(now) else {
                 break;
             };
-            any = true;
             match self.call(|spout, _| spout.replay(id)) {
-                Some(Some(item)) => self.out.emit(id, item),
-                Some(None) => {
-                    self.retries.forget(id);
-                    self.pending = self.pending.saturating_sub(1);
-                    self.site.own.acked.fetch_add(1, Ordering::Relaxed);
-                    self.site.error(&format!("tuple {id} failed and is gone from the spout"));
+                Some(Ok(item)) => {
+                    any = true;
+                    self.unready = 0;
+                    match item {
+                        Some(item) => self.out.emit(id, item),
+                        None => self.gone(id),
+                    }
                 }
-                None => return any,
+                Some(Err(failure)) => {
+                    self.put_off(id, &failure, now);
+                    break;
+                }
+                None => return true,
             }
         }
         if any {
             self.take_off(now, 0);
         }
         any
+    }
+
+    fn gone(&mut self, id: u64) {
+        self.retries.forget(id);
+        self.pending = self.pending.saturating_sub(1);
+        self.site.own.acked.fetch_add(1, Ordering::Relaxed);
+        self.site.error(&format!("tuple {id} failed and is gone from the spout"));
+    }
+
+    /// What keeps the spout from giving one tuple again keeps it from others too: all wait.
+    #[cold]
+    fn put_off(&mut self, id: u64, failure: &Failure, now: Nanos) {
+        self.site.error(&format!("replay: {failure}"));
+        self.unready = self.unready.saturating_add(1);
+        let wait = self.backoff.wait(self.unready, &mut self.rng).max(millis(1));
+        self.replay_from = now.saturating_add(wait);
+        self.retries.put_off(id, self.replay_from);
     }
 
     fn emit(&mut self, now: Nanos) -> bool {
@@ -252,7 +281,8 @@ impl<S: Spout> SpoutTask<S> {
     fn wait(&self, phase: Phase) -> Step {
         let emits = phase == Phase::Running && !self.exhausted && self.pending < self.pending_count_max;
         let idle = emits.then_some(self.idle_until);
-        Step::Wait([idle, self.retries.next_due()].into_iter().flatten().min())
+        let replay = self.retries.next_due().map(|due| due.max(self.replay_from));
+        Step::Wait([idle, replay].into_iter().flatten().min())
     }
 }
 

@@ -79,8 +79,8 @@ impl Spout for LogSpout {
         log.out -= 1;
     }
 
-    fn replay(&mut self, id: u64) -> Option<u64> {
-        Some(id)
+    fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
+        Ok(Some(id))
     }
 
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {

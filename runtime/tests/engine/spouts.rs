@@ -51,8 +51,8 @@ fn a_spout_that_panics_starts_anew() {
             Ok(if n == 19 { Next::Exhausted } else { Next::Emitted })
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, id: u64) -> Option<u64> {
-            Some(id)
+        fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
+            Ok(Some(id))
         }
     }
     for seed in SEEDS {
@@ -79,8 +79,8 @@ fn a_spout_that_panics_again_and_again_is_given_time() {
             panic!("doomed")
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, _: u64) -> Option<u64> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
     }
     let topology = Topology::new("t");
@@ -108,8 +108,8 @@ fn an_idle_spout_is_asked_again_in_time_or_when_woken() {
             Ok(Next::Idle(Duration::from_secs(10)))
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, _: u64) -> Option<u64> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
     }
     let (asked, waker) = (Seen::new(), Arc::default());
@@ -136,8 +136,8 @@ fn a_tuple_that_is_gone_counts_as_acked() {
             Ok(if self.0 == 5 { Next::Exhausted } else { Next::Emitted })
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, _: u64) -> Option<u64> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
     }
     let topology = Topology::new("t");
@@ -152,6 +152,49 @@ fn a_tuple_that_is_gone_counts_as_acked() {
         snapshot.component("numbers").unwrap().last_error.as_deref(),
         Some("tuple 3 failed and is gone from the spout")
     );
+}
+
+/// What is behind a spout (a broker, say) may be away just when a failed tuple is due.
+#[test]
+fn a_tuple_that_cannot_be_given_again_yet_stays_out_without_a_hot_loop() {
+    struct Away(Arc<AtomicU64>, bool);
+    impl Spout for Away {
+        type Item = u64;
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            if std::mem::replace(&mut self.1, true) {
+                return Ok(Next::Exhausted);
+            }
+            (0..3).for_each(|n| out.emit(n, n));
+            Ok(Next::Emitted)
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
+            let asked = self.0.fetch_add(1, Ordering::SeqCst);
+            if asked < 20 { Err(Failure::retry("the broker is away")) } else { Ok(Some(id)) }
+        }
+    }
+    let (asked, attempts) = (Arc::new(AtomicU64::new(0)), Seen::new());
+    let topology = Topology::new("t");
+    let count = Arc::clone(&asked);
+    let numbers = topology.spout("numbers", move || Away(Arc::clone(&count), false));
+    let seen = attempts.clone();
+    let refuse_once = move |n: u64, _: &mut Emitter<()>| {
+        seen.add(n);
+        let again = seen.all().iter().filter(|other| **other == n).count() > 1;
+        if again { Ok(()) } else { Err(Failure::retry("later")) }
+    };
+    numbers.shuffle().closure("refuse", refuse_once).end();
+    let limits =
+        Config { retry_backoff_ms_min: 10, retry_backoff_ms_max: 1_000, attempts_max: Some(2), ..tight() };
+    let mut driver = Driver::new(&topology, limits, 0).unwrap();
+    driver.advance(Duration::from_secs(5));
+    assert!((8..=16).contains(&asked.load(Ordering::SeqCst)), "{asked:?} times in five seconds");
+    let snapshot = driver.snapshot();
+    let spout = snapshot.component("numbers").unwrap();
+    assert_eq!((spout.pending, spout.acked, spout.failed), (3, 0, 3));
+    assert_eq!(spout.last_error.as_deref(), Some("replay: the broker is away"));
+    let summary = driver.run();
+    assert_eq!((summary.acked, summary.failed), (3, 3), "and none was given up after its second attempt");
 }
 
 /// Counts up to a hundred, waiting now and then.
@@ -215,8 +258,8 @@ fn untracked_tuples_are_seen_but_not_waited_for() {
             Ok(if self.0 == 10 { Next::Exhausted } else { Next::Emitted })
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, _: u64) -> Option<u64> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
     }
     let topology = Topology::new("t");

@@ -69,8 +69,8 @@ impl Spout for Endless {
 
     fn ack(&mut self, _: u64) {}
 
-    fn replay(&mut self, id: u64) -> Option<u64> {
-        Some(id)
+    fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
+        Ok(Some(id))
     }
 }
 
@@ -152,8 +152,8 @@ fn what_a_spout_emits_while_all_is_ended_is_reported_as_unfinished() {
             Ok(Next::Exhausted)
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, _: u64) -> Option<u64> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
     }
     /// Releases the other when it is closed, so when the topology has been found to have nothing under way.
@@ -164,8 +164,8 @@ fn what_a_spout_emits_while_all_is_ended_is_reported_as_unfinished() {
             Ok(Next::Exhausted)
         }
         fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, _: u64) -> Option<u64> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<u64>, Failure> {
+            Ok(None)
         }
         fn close(&mut self) {
             self.0.send(()).unwrap();

@@ -185,8 +185,8 @@ mod tests {
 
         fn ack(&mut self, _: u64) {}
 
-        fn replay(&mut self, _: u64) -> Option<MinersInput> {
-            None
+        fn replay(&mut self, _: u64) -> Result<Option<MinersInput>, Failure> {
+            Ok(None)
         }
     }
 

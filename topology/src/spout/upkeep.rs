@@ -1,0 +1,84 @@
+//! What a spout does beside giving out records: committing, looking at its lag, burying what failed for the last time.
+
+use trombe_connectors::{LogError, Position};
+
+use super::{LogSpout, ProcessingGuarantee};
+
+impl LogSpout {
+    pub(super) fn commit_offsets(&mut self, offsets: &[(u32, u64)]) -> Result<(), LogError> {
+        if let (false, Some(consumer)) = (offsets.is_empty(), &mut self.consumer) {
+            let topic = self.options.topic;
+            let position =
+                |&(partition, offset): &(u32, u64)| Position { topic: topic.to_owned(), partition, offset };
+            consumer.commit(&offsets.iter().map(position).collect::<Vec<_>>())?;
+            self.offsets.committed(offsets);
+        }
+        Ok(())
+    }
+
+    /// Commits what may be. A failure costs nothing but that more is read again after a restart; it is tried again when the next
+    /// commit is due. True: all is committed.
+    pub(super) fn commit(&mut self) -> bool {
+        let offsets = match self.options.guarantee {
+            ProcessingGuarantee::NoGuarantee => self.offsets.given_out(),
+            _ => self.offsets.uncommitted(),
+        };
+        self.commit_error = self.commit_offsets(&offsets).err().map(|error| error.to_string());
+        self.commit_error.is_none()
+    }
+
+    pub(super) fn commit_when_due(&mut self) {
+        if self.uptime() >= self.commit_at {
+            let committed = self.commit();
+            self.commit_failures = if committed { 0 } else { self.commit_failures.saturating_add(1) };
+            // A commit may wait for brokers that are away, and meanwhile holds up the tasks of its thread.
+            let period = self.options.commit_period.saturating_mul(1 << self.commit_failures.min(5));
+            self.commit_at = self.uptime() + period;
+        }
+    }
+
+    pub(super) fn look_at_lag(&mut self) {
+        let now = self.uptime();
+        if let (true, Some(consumer)) = (now >= self.lag_at, &mut self.consumer) {
+            self.lag_at = now + self.options.lag_period;
+            match consumer.lag() {
+                Ok(lags) => self.signals.health.set_lag(lags),
+                Err(error) => tracing::debug!(%error, spout = self.name, "the lag is not known"),
+            }
+        }
+    }
+
+    /// Tells of records that retention deleted before they could be read: they are lost to the documents.
+    pub(super) fn report_missed(&mut self) {
+        let missed_count = self.consumer.as_ref().map_or(0, |consumer| consumer.missed());
+        let count = missed_count.saturating_sub(self.missed_count);
+        if count > 0 {
+            self.missed_count = missed_count;
+            self.signals.health.count_missed_records(count);
+            tracing::error!(
+                count,
+                topic = self.options.topic,
+                "retention deleted records before they were read; keep the log for longer"
+            );
+        }
+    }
+
+    /// Sends condemned records to the dead letters.
+    pub(super) fn bury(&mut self) {
+        for id in self.condemned.take_written() {
+            self.done(id);
+        }
+        let now = self.uptime();
+        let (Some(consumer), Some(context)) = (&mut self.consumer, &self.context) else { return };
+        if now < self.bury_at {
+            return;
+        }
+        match self.condemned.write(&mut **consumer, &self.dead_letters, context) {
+            Ok(gone) => gone.into_iter().for_each(|id| self.done(id)),
+            Err(error) => {
+                self.bury_at = now + self.options.commit_period;
+                tracing::debug!(%error, spout = self.name, "failed records cannot be read for their dead letters yet");
+            }
+        }
+    }
+}
