@@ -32,6 +32,7 @@ pub mod conformance;
 pub mod elasticsearch;
 pub mod embedded;
 mod index;
+pub mod kibana;
 mod log;
 mod partitioner;
 mod secret;
@@ -42,6 +43,7 @@ pub use crate::embedded::{
     ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, StateChange, StateError, Synchronous,
 };
 pub use crate::index::{Document, Index, IndexError, Outcome, Range, StoredDocument};
+pub use crate::kibana::{Kibana, KibanaConfig, KibanaConfigError, KibanaError, ObjectName};
 pub use crate::log::{
     Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Lag, Log, LogConsumer, LogError, Message, Position,
     Record, Revoked, Start, TopicOptions,
