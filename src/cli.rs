@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Produce(ProduceArgs),
     /// Run the topology daemon, with the page if `--listen` is given.
     Topology(TopologyArgs),
+    /// Run the page alone, beside a `topology --listen` in another process.
+    Ui(UiArgs),
     /// Tee the live feeds into compressed NDJSON files for `--feed recording`.
     Record(RecordArgs),
     /// Read the configuration, say what is in force and where it is wrong.
@@ -127,6 +129,19 @@ pub(crate) struct TopologyArgs {
     /// Print the plan (components, groupings, tasks) and exit.
     #[arg(long)]
     pub(crate) plan: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UiArgs {
+    /// The embedded store to read; by default `bitcoin-dashboard-live.db` here.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Address of the page; by default 127.0.0.1:8080.
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) listen: Option<SocketAddr>,
+    /// Where the topology daemon answers (its `--listen`).
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8081")]
+    pub(crate) topology: String,
 }
 
 #[derive(Debug, Args)]

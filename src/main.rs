@@ -50,6 +50,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Export(arguments) => commands::export::run(arguments, &settings).await,
             Command::Produce(arguments) => commands::produce::run(arguments, settings).await,
             Command::Topology(arguments) => commands::topology::run(arguments, settings).await,
+            Command::Ui(arguments) => commands::ui::run(arguments, settings).await,
             Command::Record(arguments) => commands::record::run(arguments, settings).await,
             Command::CheckConfig => commands::check_config::run(&settings),
         }
@@ -63,7 +64,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 /// decides otherwise.
 fn log_to_standard_error(cli: &Cli) {
     let level = match cli.command {
-        Some(Command::Produce(_) | Command::Topology(_) | Command::Record(_)) => LevelFilter::INFO,
+        Some(Command::Produce(_) | Command::Topology(_) | Command::Ui(_) | Command::Record(_)) => {
+            LevelFilter::INFO
+        }
         _ => LevelFilter::WARN,
     };
     let targets = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());

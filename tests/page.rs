@@ -1,14 +1,14 @@
 //! Goal: `up` needs nothing, shows a living page, and Ctrl-C loses nothing. Method: start the binary on a free
 //! port, read the page as a browser would, interrupt it, start it again on the same store.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::support::{Bench, INDICES, PATIENCE, interrupt, wait_for};
+use crate::support::{Bench, INDICES, PATIENCE, get, interrupt, wait_for};
 
 /// What an operator is promised.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(2);
@@ -40,13 +40,7 @@ impl Up {
     }
 
     fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.address).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-        (status, answer)
+        get(&self.address, path).unwrap()
     }
 
     #[track_caller]

@@ -20,3 +20,5 @@ mod replay;
 mod support;
 /// The repository itself: layers, file sizes, documents that match the tree.
 mod tidy;
+/// The page as a process of its own.
+mod ui;

@@ -6,4 +6,5 @@ pub(crate) mod produce;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod topology;
+pub(crate) mod ui;
 pub(crate) mod up;

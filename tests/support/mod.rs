@@ -1,9 +1,20 @@
+mod daemon;
+mod kraken;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub(crate) use self::daemon::{Daemon, free_address, get};
+pub(crate) use self::kraken::Kraken;
+
+/// The binary.
+pub(crate) fn binary() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_bitcoin-dashboard"))
+}
 
 /// A scratch folder with a store in it, and the binary ready to run against it.
 pub(crate) struct Bench {
@@ -28,7 +39,7 @@ impl Bench {
         &self,
         arguments: impl IntoIterator<Item = S>,
     ) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bitcoin-dashboard"));
+        let mut command = Command::new(binary());
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null()).env_remove("RUST_LOG");
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("BITCOIN_DASHBOARD")) {
             command.env_remove(name);

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use trombe_connectors::Range;
 
 use crate::{
+    Status,
     documents::{MINER, VALUE, VOLUME},
     hub::Hub,
     query::{Period, QueryError, span},
@@ -58,14 +59,20 @@ pub(crate) async fn miners(State(hub): State<Arc<Hub>>, Query(params): Query<Min
     Ok(Json(json!({ "period": period.to_string(), "miners": miners })).into_response())
 }
 
+/// Everything that a page in another process shows of this one.
+pub(crate) async fn status(State(hub): State<Arc<Hub>>) -> Response {
+    Json(hub.fresh_status()).into_response()
+}
+
 pub(crate) async fn topology(State(hub): State<Arc<Hub>>) -> Response {
-    match &hub.fresh_status().topology {
-        Some(topology) => Json(topology).into_response(),
-        None => {
-            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": "the topology has not started yet" })))
-                .into_response()
-        }
-    }
+    let Status { topology, why, .. } = hub.fresh_status();
+    topology.map_or_else(
+        || {
+            let why = why.unwrap_or_else(|| "the topology has not started yet".to_owned());
+            (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "error": why }))).into_response()
+        },
+        |topology| Json(topology).into_response(),
+    )
 }
 
 type Answer = Result<Response, RequestError>;

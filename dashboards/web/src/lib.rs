@@ -26,6 +26,7 @@ mod metrics;
 mod options;
 mod query;
 mod read;
+mod remote;
 mod routes;
 mod server;
 mod snapshot;
@@ -34,5 +35,6 @@ mod status;
 mod view;
 
 pub use options::{OptionError, PageOptions};
+pub use remote::{RemoteError, RemoteTopology};
 pub use server::{ServeError, serve};
 pub use status::{Status, StatusSource};

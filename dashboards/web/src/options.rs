@@ -35,6 +35,10 @@ pub struct PageOptions {
     pub refresh_ms: u64,
     /// How often the topology's state is taken.
     pub status_ms: u64,
+    /// Time for a topology in another process to tell its state.
+    pub status_ms_max: u64,
+    /// Bytes of that state.
+    pub status_bytes_max: usize,
     /// How often an event stream on which nothing happens shows that it lives.
     pub heartbeat_ms: u64,
     /// Views (combinations of range, unit, day and month) whose rendering is kept.
@@ -58,6 +62,8 @@ impl Default for PageOptions {
             shutdown_ms_max: 1_000,
             refresh_ms: 300,
             status_ms: 1_000,
+            status_ms_max: 3_000,
+            status_bytes_max: 4 * 1_024 * 1_024,
             heartbeat_ms: 10_000,
             views_max: 64,
             documents_max: 20_000,
@@ -104,6 +110,8 @@ impl PageOptions {
             ("shutdown_ms_max", self.shutdown_ms_max, 0, 600_000),
             ("refresh_ms", self.refresh_ms, 50, 60_000),
             ("status_ms", self.status_ms, 50, 60_000),
+            ("status_ms_max", self.status_ms_max, 50, 60_000),
+            ("status_bytes_max", count(self.status_bytes_max), 65_536, 1_073_741_824),
             ("heartbeat_ms", self.heartbeat_ms, 100, 60_000),
             ("views_max", count(self.views_max), 1, 4_096),
             ("documents_max", count(self.documents_max), 100, 1_000_000),

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 /// Asked about once a second; must not block.
 pub type StatusSource = Arc<dyn Fn() -> Status + Send + Sync>;
 
-/// The state of the process behind the page.
-#[derive(Clone, Debug, Default)]
+/// The state of the process behind the page; `/api/status` passes it on to a page in another process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// Whether everything needed is there; `/ready` answers 503 otherwise.
     pub ready: bool,

@@ -28,6 +28,7 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         .route("/api/volume", get(api::volume))
         .route("/api/miners", get(api::miners))
         .route("/api/topology", get(api::topology))
+        .route("/api/status", get(api::status))
         .route("/metrics", get(metrics::metrics))
         .route("/health", get(health))
         .route("/ready", get(ready))

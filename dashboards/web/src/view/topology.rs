@@ -15,7 +15,7 @@ const FAILURES_MAX: usize = 20;
 pub(super) fn add(fragments: &mut Fragments, status: &Status) {
     let snapshot = status.topology.as_ref().and_then(Snapshot::from_value);
     let known = snapshot.clone().unwrap_or_default();
-    fragments.add("summary", summary(snapshot.as_ref()));
+    fragments.add("summary", summary(snapshot.as_ref(), status.why.is_some()));
     fragments.add("graph", section("graph", "Flow", &graph(&known)));
     fragments.add("components", section("components", "Components", &components(&known.components)));
     fragments.add("edges", section("edges", "Edges", &edges(&known.edges)));
@@ -32,11 +32,12 @@ pub(super) fn section(id: &str, title: &str, content: &Markup) -> Markup {
     }
 }
 
-fn summary(snapshot: Option<&Snapshot>) -> Markup {
+/// Why there is no topology to show stands above already, if it is known.
+fn summary(snapshot: Option<&Snapshot>, is_explained: bool) -> Markup {
     let Some(snapshot) = snapshot else {
         return html! {
             section.hero aria-labelledby="summary-title" {
-                div.now { h1 #summary-title { "Topology" } p.faint { "It has not started yet." } }
+                div.now { h1 #summary-title { "Topology" } p.faint { @if is_explained { "Its state is not known." } @else { "It has not started yet." } } }
             }
         };
     };

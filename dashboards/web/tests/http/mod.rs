@@ -4,7 +4,7 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use btc_dashboard_web::{PageOptions, Status, serve};
+use btc_dashboard_web::{PageOptions, Status, StatusSource, serve};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -35,12 +35,20 @@ pub(crate) fn options() -> PageOptions {
 }
 
 pub(crate) async fn serve_page(index: &Arc<Documents>, status: Status, options: PageOptions) -> Served {
+    serve_source(index, Arc::new(move || status.clone()), options).await
+}
+
+pub(crate) async fn serve_source(
+    index: &Arc<Documents>,
+    source: StatusSource,
+    options: PageOptions,
+) -> Served {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let index = Arc::clone(index);
     let task = tokio::spawn(async move {
-        serve(listener, index, Arc::new(move || status.clone()), options, stopped).await.unwrap();
+        serve(listener, index, source, options, stopped).await.unwrap();
     });
     Served { address, stop: Some(stop), task }
 }
