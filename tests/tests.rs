@@ -18,6 +18,8 @@ mod page;
 mod replay;
 /// What every test needs: the binary, scratch folders, exports.
 mod support;
+/// Every program under supervisord: started, stopped, killed, healed; the configuration as data.
+mod supervisord;
 /// The repository itself: layers, file sizes, documents that match the tree.
 mod tidy;
 /// The page as a process of its own.
