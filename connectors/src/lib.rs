@@ -28,10 +28,12 @@
 //! ```
 
 mod acceptable;
+mod backoff;
 pub mod conformance;
 pub mod elasticsearch;
 pub mod embedded;
 mod index;
+pub mod kafka;
 pub mod kibana;
 mod log;
 mod partitioner;
@@ -43,6 +45,9 @@ pub use crate::embedded::{
     ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, StateChange, StateError, Synchronous,
 };
 pub use crate::index::{Document, Index, IndexError, Outcome, Range, StoredDocument};
+pub use crate::kafka::{
+    Compression, KafkaConfig, KafkaConfigError, KafkaLog, KafkaSecurity, SaslMechanism, SecurityProtocol,
+};
 pub use crate::kibana::{Kibana, KibanaConfig, KibanaConfigError, KibanaError, ObjectName};
 pub use crate::log::{
     Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Lag, Log, LogConsumer, LogError, Message, Position,

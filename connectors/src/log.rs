@@ -16,7 +16,8 @@ pub struct Message {
     pub key: Bytes,
     /// The payload, exactly as it was received.
     pub value: Bytes,
-    /// Milliseconds since the Unix epoch at which the producer received the payload.
+    /// Milliseconds since the Unix epoch at which the producer received the payload. Where it is 0 or less, a log may put the
+    /// time of the append.
     pub timestamp_ms: i64,
     /// Small facts about the payload (its source, its feed) that must not alter the payload itself.
     pub headers: Vec<(String, Bytes)>,
@@ -206,9 +207,11 @@ pub trait Log: Send + Sync + fmt::Debug {
         options: &'a TopicOptions,
     ) -> BoxFuture<'a, Result<(), LogError>>;
 
-    /// Appends all messages durably and in order, or none of them. Returns their positions in the same order.
+    /// Appends all messages durably, those of one partition in order. Returns their positions in the order of the messages.
     ///
-    /// `Ok` means that they survive a crash of this process.
+    /// `Ok` means that they survive a crash of this process. After an error none of them is there; only where it is
+    /// [`LogError::Unavailable`] may a log over the network have written some or all of them, each at most once. Appended
+    /// again, they may then be there twice, so consumers must know a message again by its key.
     fn append<'a>(
         &'a self,
         topic: &'a str,

@@ -19,7 +19,7 @@ pub(super) async fn a_message_comes_back_as_it_was(log: &impl Log) {
             timestamp_ms: 1_729_296_000_123,
             headers: vec![header("source", b"kraken"), header("", b""), header("source", b"\xf0\x28")],
         },
-        Message { key: Bytes::from_static(b"k"), timestamp_ms: 0, ..Message::default() },
+        Message { key: Bytes::from_static(b"k"), timestamp_ms: 2, ..Message::default() },
         Message { value: Bytes::from(vec![0xab; 300_000]), timestamp_ms: 1, ..Message::default() },
     ];
     let positions = append(log, &topic, messages.clone()).await;

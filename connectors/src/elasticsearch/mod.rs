@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "the bulk path that uses the rest lands next")]
 
-mod backoff;
+use crate::backoff;
 mod cluster;
 mod config;
 mod fault;

@@ -1,0 +1,158 @@
+//! Settings of the client library that pass through, and those that do not.
+
+use std::collections::BTreeMap;
+
+use rdkafka::ClientConfig;
+
+use super::config::KafkaConfigError;
+
+/// Settings on which the promises of the log rest, and why they are not free.
+const FIXED: [(&str, &str); 24] = [
+    ("acks", "a message counts as written once every replica in sync has it"),
+    ("request.required.acks", "a message counts as written once every replica in sync has it"),
+    ("enable.idempotence", "a repeated request must not write a message twice"),
+    ("enable.gapless.guarantee", "a lost message fails its own append, not the producer"),
+    ("transactional.id", "appends are no transactions"),
+    ("partitioner", "a key's partition is the same in every log"),
+    ("enable.auto.commit", "offsets are committed when their records are done"),
+    ("auto.commit.enable", "offsets are committed when their records are done"),
+    ("enable.auto.offset.store", "offsets are committed when their records are done"),
+    ("auto.offset.reset", "`start` says where a consumer begins"),
+    ("isolation.level", "records of a transaction that was aborted are not given"),
+    ("enable.partition.eof", "the log reads past ends by itself"),
+    ("partition.assignment.strategy", "partitions move cooperatively"),
+    ("group.protocol", "partitions move cooperatively"),
+    ("group.id", "the reader's group is the consumer's own"),
+    ("allow.auto.create.topics", "topics are created by `create_topic` alone"),
+    ("message.send.max.retries", "a message is tried until its delivery times out"),
+    ("retries", "a message is tried until its delivery times out"),
+    ("max.in.flight", "the order of messages rests on it"),
+    ("max.in.flight.requests.per.connection", "the order of messages rests on it"),
+    ("statistics.interval.ms", "the log listens to them"),
+    ("log.queue", "the log listens to it"),
+    ("plugin.library.paths", "no code is loaded at run time"),
+    ("builtin.features", "they are those of the build"),
+];
+
+/// Settings of ours by the library's names.
+const OWN: [(&str, &str); 34] = [
+    ("bootstrap.servers", "bootstrap_servers"),
+    ("metadata.broker.list", "bootstrap_servers"),
+    ("compression.type", "compression"),
+    ("compression.codec", "compression"),
+    ("linger.ms", "linger_ms"),
+    ("queue.buffering.max.ms", "linger_ms"),
+    ("batch.size", "batch_bytes_max"),
+    ("batch.num.messages", "batch_bytes_max"),
+    ("message.max.bytes", "message_bytes_max"),
+    ("queue.buffering.max.messages", "producer_queue_count_max"),
+    ("queue.buffering.max.kbytes", "producer_queue_bytes_max"),
+    ("delivery.timeout.ms", "delivery_timeout_ms"),
+    ("message.timeout.ms", "delivery_timeout_ms"),
+    ("request.timeout.ms", "request_timeout_ms"),
+    ("socket.timeout.ms", "request_timeout_ms"),
+    ("fetch.wait.max.ms", "fetch_wait_ms"),
+    ("fetch.max.bytes", "fetch_bytes_max"),
+    ("fetch.message.max.bytes", "partition_fetch_bytes_max"),
+    ("max.partition.fetch.bytes", "partition_fetch_bytes_max"),
+    ("queued.max.messages.kbytes", "consumer_queue_bytes_max"),
+    ("retry.backoff.ms", "retry_backoff_ms_min"),
+    ("retry.backoff.max.ms", "retry_backoff_ms_max"),
+    ("reconnect.backoff.ms", "retry_backoff_ms_min"),
+    ("reconnect.backoff.max.ms", "retry_backoff_ms_max"),
+    ("session.timeout.ms", "session_timeout_ms"),
+    ("max.poll.interval.ms", "poll_interval_ms_max"),
+    ("security.protocol", "security.security_protocol"),
+    ("sasl.mechanism", "security.sasl_mechanism"),
+    ("sasl.mechanisms", "security.sasl_mechanism"),
+    ("sasl.username", "security.username"),
+    ("ssl.ca.location", "security.ssl_ca_location"),
+    ("ssl.certificate.location", "security.ssl_certificate_location"),
+    ("ssl.key.location", "security.ssl_key_location"),
+    ("sasl.password", "security.password"),
+];
+
+pub(super) fn check(properties: &BTreeMap<String, String>) -> Result<(), KafkaConfigError> {
+    for (key, value) in properties {
+        let refused = |value: &str, allowed: String| {
+            Err(KafkaConfigError { key: format!("properties.{key}"), value: value.to_owned(), allowed })
+        };
+        if let Some((_, own)) = OWN.iter().find(|(name, _)| name == key) {
+            return refused("given", format!("left out; set `{own}`"));
+        }
+        if let Some((_, reason)) = FIXED.iter().find(|(name, _)| name == key) {
+            return refused(value, format!("left out: {reason}"));
+        }
+        if ["password", "secret", "pem", "token", "oauthbearer"].iter().any(|word| key.contains(word)) {
+            return refused(
+                "given",
+                "left out: secrets are set under `security`, which does not show them".to_owned(),
+            );
+        }
+        if let Err(error) = ClientConfig::new().set(key, value).create_native_config() {
+            tracing::debug!(%key, %error, "librdkafka refused a property");
+            return refused(value, "a setting of librdkafka and a value it takes".to_owned());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(key: &str, value: &str) -> String {
+        let properties = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+        check(&properties).map_or_else(|error| error.to_string(), |()| "passed".to_owned())
+    }
+
+    #[test]
+    fn what_no_promise_rests_on_passes() {
+        for (key, value) in [
+            ("client.rack", "berlin-1"),
+            ("socket.keepalive.enable", "true"),
+            ("broker.address.family", "v4"),
+            ("metadata.max.age.ms", "60000"),
+            ("topic.metadata.refresh.interval.ms", "60000"),
+            ("sticky.partitioning.linger.ms", "10"),
+        ] {
+            assert_eq!(told(key, value), "passed", "{key}");
+        }
+    }
+
+    #[test]
+    fn the_rest_is_refused_with_its_reason() {
+        for (key, value, reason) in [
+            ("acks", "1", "left out: a message counts as written once every replica in sync has it"),
+            ("linger.ms", "1", "left out; set `linger_ms`"),
+            ("sasl.password", "hunter2", "left out; set `security.password`"),
+            (
+                "ssl.keystore.password",
+                "hunter2",
+                "left out: secrets are set under `security`, which does not show them",
+            ),
+            ("client.rak", "x", "a setting of librdkafka and a value it takes"),
+            ("socket.keepalive.enable", "perhaps", "a setting of librdkafka and a value it takes"),
+        ] {
+            let told = told(key, value);
+            assert!(told.ends_with(reason), "{told}");
+            assert!(!told.contains("hunter2"), "{told}");
+        }
+    }
+
+    /// A name that the library does not know would be refused for the wrong reason, or pass under another.
+    #[test]
+    fn every_name_is_the_librarys() {
+        let native = ClientConfig::new().create_native_config().unwrap();
+        for (name, _) in FIXED.iter().chain(&OWN) {
+            let is_known = native.get(name).is_ok() || !told_unknown(name);
+            assert!(is_known, "{name}");
+        }
+    }
+
+    /// Topic settings cannot be read back, but are known when set.
+    fn told_unknown(name: &str) -> bool {
+        let error = ClientConfig::new().set(name, "\u{0}").create_native_config().err();
+        error.is_some_and(|error| error.to_string().contains("No such configuration property"))
+    }
+}
