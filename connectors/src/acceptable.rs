@@ -20,7 +20,7 @@ pub(crate) fn check(document: &Document) -> Result<(), String> {
             "`{index}` is no index name: it must be lower case without any of {INDEX_FORBIDDEN:?}"
         ));
     }
-    if id.is_empty() || id.len() > ID_BYTES_MAX {
+    if !is_id(id) {
         return Err(format!("the id has {} bytes: 1 to {ID_BYTES_MAX} are allowed", id.len()));
     }
     if *version > VERSION_MAX {
@@ -36,6 +36,10 @@ pub(crate) fn check(document: &Document) -> Result<(), String> {
         Ok(_) => Ok(()),
         Err(error) => Err(format!("the source is not JSON: {error}")),
     }
+}
+
+pub(crate) fn is_id(id: &str) -> bool {
+    (1..=ID_BYTES_MAX).contains(&id.len())
 }
 
 pub(crate) fn is_index_name(name: &str) -> bool {

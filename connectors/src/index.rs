@@ -78,6 +78,9 @@ impl IndexError {
 
 /// Stores documents and reads them back. Handles are cheap to share.
 ///
+/// A server may show a write to `range`, `oldest` and `revision` a little later than it has answered it; `get`, `count` and the first
+/// page of a `scan` see it at once.
+///
 /// Every implementation passes [`crate::conformance::index`].
 pub trait Index: Send + Sync + fmt::Debug {
     /// Stores the documents and says for each, in the same order, what became of it. `Err` means that nothing
@@ -93,6 +96,9 @@ pub trait Index: Send + Sync + fmt::Debug {
 
     /// The documents of a range.
     fn range<'a>(&'a self, range: &'a Range) -> BoxFuture<'a, Result<Vec<StoredDocument>, IndexError>>;
+
+    /// The document with the least `@timestamp`, if there is any.
+    fn oldest<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>>;
 
     /// The next `documents_max` documents with an id greater than `after`, sorted by id byte by byte: an export
     /// pages through the index with it.

@@ -2,7 +2,6 @@
 
 use elasticsearch::http::Method;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ElasticsearchIndex;
@@ -59,10 +58,19 @@ impl ElasticsearchIndex {
         if answer.status == 404 { Ok(()) } else { answer.found().map(drop) }
     }
 
-    /// Removes an index with all of its documents; nothing if there is none. The name is without the prefix.
-    pub async fn delete_index(&self, name: &str) -> Result<(), IndexError> {
-        let name = self.full_name(name)?;
-        self.cluster().call(&Request::new(Method::Delete, name)).await?.found().map(drop)
+    /// Removes every index that has the prefix, with all documents. Refused without a prefix, for that would be all indices.
+    pub async fn delete_all_indices(&self) -> Result<(), IndexError> {
+        if self.prefix().is_empty() {
+            return Err(IndexError::Refused("without index_prefix this would delete every index".to_owned()));
+        }
+        // Wildcards are not allowed in a deletion by default, so the names are asked for first.
+        let path = format!("{}*?filter_path=*.settings.index.uuid", self.prefix());
+        let body = self.cluster().call(&Request::new(Method::Get, path)).await?.found()?.unwrap_or_default();
+        let indices: serde_json::Map<String, Value> = parsed(&body)?;
+        for name in indices.keys() {
+            self.cluster().call(&Request::new(Method::Delete, name)).await?.found()?;
+        }
+        Ok(())
     }
 }
 
@@ -75,7 +83,7 @@ fn path(name: &str) -> Result<String, IndexError> {
 }
 
 /// An answer that is not what was asked for comes from no working Elasticsearch.
-pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, IndexError> {
+pub(super) fn parsed<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, IndexError> {
     serde_json::from_slice(body)
         .map_err(|error| IndexError::Unavailable(format!("the answer cannot be understood: {error}")))
 }

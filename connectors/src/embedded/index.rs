@@ -123,6 +123,13 @@ pub(super) fn range(connection: &Connection, range: &Range) -> rusqlite::Result<
     Ok(newest_first)
 }
 
+pub(super) fn oldest(connection: &Connection, index: &str) -> rusqlite::Result<Option<StoredDocument>> {
+    let sql = "SELECT id, version, source FROM documents
+               WHERE index_id = (SELECT id FROM indices WHERE name = ?1)
+               ORDER BY timestamp_us, id LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([index], stored).optional()
+}
+
 pub(super) fn scan(
     connection: &Connection,
     index: &str,

@@ -264,6 +264,11 @@ impl Index for EmbeddedStore {
         async { Ok(self.read(move |connection| index::range(connection, &range)).await?) }.boxed()
     }
 
+    fn oldest<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
+        let index = index.to_owned();
+        async { Ok(self.read(move |connection| index::oldest(connection, &index)).await?) }.boxed()
+    }
+
     fn scan<'a>(
         &'a self,
         index: &'a str,

@@ -38,6 +38,13 @@ pub(crate) fn far_future() -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::days(2_900_000)
 }
 
+/// The time of any document.
+#[derive(serde::Deserialize)]
+struct Stamp {
+    #[serde(rename = "@timestamp")]
+    at: DateTime<Utc>,
+}
+
 /// Reads with limits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
@@ -97,11 +104,6 @@ impl Reader<'_> {
 
     /// The time of an index's newest document, or the beginning of time.
     pub(crate) async fn newest_at(&self, index: &str) -> Result<DateTime<Utc>, ReadError> {
-        #[derive(serde::Deserialize)]
-        struct Stamp {
-            #[serde(rename = "@timestamp")]
-            at: DateTime<Utc>,
-        }
         Ok(self.newest::<Stamp>(index).await?.map_or(DateTime::UNIX_EPOCH, |stamp| stamp.at))
     }
 
@@ -110,12 +112,10 @@ impl Reader<'_> {
         if let Some(length) = span.length() {
             return Ok(until.checked_sub_signed(length).unwrap_or(until));
         }
-        // The ids of both indices begin with the time, so that the first by id is the first by time.
         let mut first = until;
         for index in [VALUE, VOLUME] {
-            let documents = self.index.scan(index, None, 1).await?;
-            let ids = documents.iter().filter_map(|document| document.id.get(..20));
-            first = ids.filter_map(|time| time.parse().ok()).fold(first, DateTime::min);
+            let oldest = self.index.oldest(index).await?.as_ref().and_then(understand::<Stamp>);
+            first = first.min(oldest.map_or(until, |stamp| stamp.at));
         }
         Ok(first)
     }

@@ -47,6 +47,10 @@ impl<F: Fn(EmbeddedStore, Vec<Document>) -> Answer + Send + Sync> Index for Dist
         self.store.range(range)
     }
 
+    fn oldest<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
+        self.store.oldest(index)
+    }
+
     fn scan<'a>(
         &'a self,
         index: &'a str,

@@ -84,6 +84,15 @@ impl Index for Documents {
         .boxed()
     }
 
+    fn oldest<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
+        async move {
+            let mut found = self.find(|document| document.index == index)?;
+            found.sort_by_key(|(time, _)| *time);
+            Ok(without_times(found).into_iter().next())
+        }
+        .boxed()
+    }
+
     fn scan<'a>(
         &'a self,
         index: &'a str,
