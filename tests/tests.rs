@@ -16,10 +16,10 @@ mod kill;
 mod page;
 /// Replays of real blocks and recordings against facts and against each other.
 mod replay;
-/// What every test needs: the binary, scratch folders, exports.
-mod support;
 /// Every program under supervisord: started, stopped, killed, healed; the configuration as data.
 mod supervisord;
+/// What every test needs: the binary, scratch folders, exports.
+mod support;
 /// The repository itself: layers, file sizes, documents that match the tree.
 mod tidy;
 /// The page as a process of its own.

@@ -27,3 +27,13 @@ async fn the_kafka_log_conforms() {
     let log = KafkaLog::connect(&config(&servers)).unwrap();
     conformance::log(|| log.clone()).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kafkas_groups_conform() {
+    let Some(servers) = brokers("kafkas_groups_conform") else { return };
+    let mut config = config(&servers);
+    // Members hear of a rebalance with their next heartbeat.
+    config.properties.insert("heartbeat.interval.ms".to_owned(), "300".to_owned());
+    let log = KafkaLog::connect(&config).unwrap();
+    conformance::log_groups(|| log.clone()).await;
+}

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use trombe_connectors::{EmbeddedStore, OpenError};
+use trombe_connectors::{EmbeddedStore, Log, OpenError, Position};
 
-use crate::support::{config, open};
+use crate::support::{config, consumer, drain, message, open, text, topic};
 
 fn refused(path: &Path) -> OpenError {
     let before = fs::read(path).ok();
@@ -53,10 +53,32 @@ fn a_newer_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     drop(open(&path));
-    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 2").unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
     let error = refused(&path);
-    assert!(matches!(error, OpenError::Newer { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
     assert!(error.to_string().ends_with("use a newer version of the program"));
+}
+
+#[tokio::test]
+async fn an_older_store_is_brought_up_to_date_with_what_it_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store = open(&path);
+    topic(&store, "prices", 1, None).await;
+    store.append("prices", vec![message("", "1"), message("", "2")]).await.unwrap();
+    consumer(&store, "docs", "prices").commit(&[position("prices", 1)]).unwrap();
+    drop(store);
+    let version_1 = "ALTER TABLE commits DROP COLUMN metadata; PRAGMA user_version = 1";
+    Connection::open(&path).unwrap().execute_batch(version_1).unwrap();
+
+    let store = open(&path);
+    let records = drain(&mut *consumer(&store, "docs", "prices"));
+    assert_eq!(records.iter().map(|record| text(&record.message.value)).collect::<Vec<_>>(), ["2"]);
+    assert!(store.verify().unwrap().is_empty());
+}
+
+fn position(topic: &str, offset: u64) -> Position {
+    Position { topic: topic.to_owned(), partition: 0, offset }
 }
 
 #[test]

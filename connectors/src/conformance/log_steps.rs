@@ -66,6 +66,11 @@ pub(super) fn consumer(
     log.consumer(options(topic, group, member, members)).expect("the consumer opens")
 }
 
+/// Gives a server time for what it tells nobody.
+pub(super) fn pause() {
+    thread::sleep(PAUSE);
+}
+
 /// Polls until `count` records are there, and checks that each partition's are dense and in order.
 pub(super) fn read(consumer: &mut dyn LogConsumer, count: usize) -> Vec<Record> {
     let deadline = Instant::now() + PATIENCE;
@@ -75,7 +80,7 @@ pub(super) fn read(consumer: &mut dyn LogConsumer, count: usize) -> Vec<Record> 
         if records.len() >= count || Instant::now() > deadline {
             break;
         }
-        thread::sleep(PAUSE);
+        pause();
     }
     assert_eq!(records.len(), count, "as many records as were appended");
     let mut last = BTreeMap::new();

@@ -15,8 +15,10 @@
 
 mod append_checks;
 mod consumer_checks;
+mod group_checks;
 mod index_checks;
 mod log_steps;
+mod start_checks;
 
 use std::fmt::Debug;
 use std::process;
@@ -32,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 
 /// Checks every promise of [`Log`].
 pub async fn log<L: Log>(make: impl Fn() -> L) {
-    use self::{append_checks as append, consumer_checks as consumer};
+    use self::{append_checks as append, consumer_checks as consumer, start_checks as start};
     append::a_message_comes_back_as_it_was(&make()).await;
     append::offsets_are_dense_and_answered_in_order(&make()).await;
     append::a_key_decides_the_partition(&make()).await;
@@ -53,6 +55,15 @@ pub async fn log<L: Log>(make: impl Fn() -> L) {
     consumer::no_partition_starves(&make()).await;
     consumer::a_record_can_be_read_again(&make()).await;
     consumer::lag_is_what_is_not_committed(&make()).await;
+    start::each_strategy_begins_where_it_says(&make()).await;
+    start::a_commit_of_another_identity_is_no_bound(&make()).await;
+    start::an_identity_has_a_limit(&make()).await;
+}
+
+/// Checks the promises about [`Assignment::Group`](crate::Assignment::Group), of a log that offers it.
+pub async fn log_groups<L: Log>(make: impl Fn() -> L) {
+    group_checks::partitions_move_without_lost_or_doubled_records(&make()).await;
+    group_checks::a_member_that_dies_loses_nothing(&make()).await;
 }
 
 /// Checks every promise of [`Index`].

@@ -5,19 +5,21 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Shared;
-use super::commit::{Commit, committed_offset};
+use super::commit::{Commit, Committed};
 use super::error::Fault;
 use super::lease::Lease;
 use super::message::{SELECT_FROM, SELECT_ONE, decode, size};
 use super::partition::{OFFSETS_MAX, Partition, offset_of, place};
+use super::start::{Origin, is_own_only};
 use super::topic::Topic;
-use crate::{Assignment, ConsumerOptions, Lag, LogConsumer, LogError, Position, Record};
+use crate::{Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Lag, LogConsumer, LogError, Position, Record};
 
 /// A member of a consumer group. It has its own connection, so that it waits for nobody.
 pub(super) struct Consumer {
     shared: Arc<Shared>,
     connection: Connection,
     group: String,
+    origin: Origin,
     assigned: Vec<Assigned>,
     /// The partition that the next poll begins with.
     turn: usize,
@@ -31,6 +33,8 @@ struct Assigned {
     number: u32,
     id: i64,
     next_offset: i64,
+    /// Where reading began.
+    begun: i64,
     /// Nothing was left at the last look.
     drained: bool,
     /// Held for its drop.
@@ -39,7 +43,7 @@ struct Assigned {
 
 impl Consumer {
     pub(super) fn open(shared: Arc<Shared>, options: ConsumerOptions) -> Result<Self, LogError> {
-        let ConsumerOptions { group, mut topics, assignment, .. } = options;
+        let ConsumerOptions { group, mut topics, assignment, start, identity } = options;
         let Assignment::Member { member, members } = assignment else {
             let reason = "the embedded log has no group protocol; give each member its number";
             return Err(LogError::Refused(reason.to_owned()));
@@ -50,6 +54,12 @@ impl Consumer {
             );
             return Err(LogError::Refused(reason));
         }
+        if identity.len() > IDENTITY_BYTES_MAX {
+            let bytes = identity.len();
+            let reason = format!("an identity of {bytes} bytes: at most {IDENTITY_BYTES_MAX} are stored");
+            return Err(LogError::Refused(reason));
+        }
+        let origin = Origin { start, identity };
         topics.sort_unstable();
         topics.dedup();
         let connection = shared.readers.open()?;
@@ -60,18 +70,19 @@ impl Consumer {
             for number in (member..found.partitions).step_by(members as usize) {
                 let id = found.first_partition + i64::from(number);
                 let lease = Lease::acquire(&shared.leases, &group, &topic, number)?;
-                let next_offset = first_offset(&connection, &group, id).map_err(Fault::from)?;
+                let next_offset = origin.first_offset(&connection, &group, id).map_err(Fault::from)?;
                 assigned.push(Assigned {
                     topic: topic.clone(),
                     number,
                     id,
                     next_offset,
+                    begun: next_offset,
                     drained: false,
                     _lease: lease,
                 });
             }
         }
-        Ok(Self { shared, connection, group, assigned, turn: 0, data_version: 0, missed: 0 })
+        Ok(Self { shared, connection, group, origin, assigned, turn: 0, data_version: 0, missed: 0 })
     }
 
     /// Looks at every partition again if anything was committed to the file since, by whichever process.
@@ -163,7 +174,12 @@ impl LogConsumer for Consumer {
             .iter()
             .map(|position| Ok((self.assigned(position)?.id, position.offset)))
             .collect::<Result<_, LogError>>()?;
-        let commit = Commit { group: self.group.clone(), offsets };
+        let commit = Commit {
+            group: self.group.clone(),
+            identity: self.origin.identity.clone(),
+            is_own_only: is_own_only(self.origin.start),
+            offsets,
+        };
         Ok(self.shared.writer.submit_blocking(commit)?)
     }
 
@@ -171,7 +187,8 @@ impl LogConsumer for Consumer {
         let snapshot = self.connection.unchecked_transaction().map_err(Fault::from)?;
         let lag = |assigned: &Assigned| {
             let partition = Partition::load(&snapshot, assigned.id)?;
-            let committed = first_offset(&snapshot, &self.group, assigned.id)?;
+            let committed = Committed::find(&snapshot, &self.group, assigned.id)?;
+            let committed = self.origin.counted(committed.as_ref()).unwrap_or(assigned.begun);
             let offset = committed.max(partition.start_offset).cast_unsigned();
             Ok(Lag {
                 committed: Position { topic: assigned.topic.clone(), partition: assigned.number, offset },
@@ -242,14 +259,5 @@ impl Room {
     fn take(&mut self, taken: &Self) {
         self.records -= taken.records;
         self.bytes = self.bytes.saturating_sub(taken.bytes);
-    }
-}
-
-/// Where a group begins: at its committed offset, even if retention has deleted what was there, else at the oldest
-/// message.
-fn first_offset(connection: &Connection, group: &str, partition_id: i64) -> rusqlite::Result<i64> {
-    match committed_offset(connection, group, partition_id)? {
-        Some(offset) => Ok(offset),
-        None => Ok(Partition::load(connection, partition_id)?.start_offset),
     }
 }

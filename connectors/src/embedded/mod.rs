@@ -55,6 +55,7 @@ mod names;
 mod partition;
 mod retention;
 mod schema;
+mod start;
 mod state;
 mod topic;
 mod transaction;

@@ -8,8 +8,10 @@ use super::error::OpenError;
 
 /// Marks the file as ours in `SQLite`'s own header; `file` shows it as "application id".
 const APPLICATION_ID: i64 = 0x5472_6d62; // "Trmb"
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 const TABLES: &str = include_str!("schema.sql");
+/// What makes a store of each version from 1 on one of the next.
+const MIGRATIONS: [&str; 1] = ["ALTER TABLE commits ADD COLUMN metadata TEXT NOT NULL DEFAULT ''"];
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -19,11 +21,14 @@ enum Identity {
     Foreign,
 }
 
-/// Makes sure that the connection's file is a store of this version. Nothing is written unless the file is new.
+/// Makes sure that the connection's file is a store of this version. Nothing is written unless the file is new, or a store of
+/// an older version, which is brought to this one in place.
 pub(super) fn prepare(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let explain = |error| explain(path, &error);
-    if identify(connection).map_err(explain)? == Identity::Empty {
-        create(connection).map_err(explain)?;
+    match identify(connection).map_err(explain)? {
+        Identity::Empty => create(connection).map_err(explain)?,
+        Identity::Store { version } if version < VERSION => migrate(connection).map_err(explain)?,
+        Identity::Store { .. } | Identity::Foreign => {}
     }
     match identify(connection).map_err(explain)? {
         Identity::Store { version: VERSION } => Ok(()),
@@ -64,6 +69,20 @@ fn create(connection: &mut Connection) -> rusqlite::Result<()> {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}
+
+fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have done it while this one waited for the lock.
+    if let Identity::Store { version } = identify(&transaction)? {
+        for (from, migration) in (1..).zip(MIGRATIONS) {
+            if from >= version {
+                transaction.execute_batch(migration)?;
+                transaction.pragma_update(None, "user_version", from + 1)?;
+            }
+        }
     }
     transaction.commit()
 }

@@ -1,4 +1,4 @@
--- The embedded store's tables, schema version 1.
+-- The embedded store's tables, schema version 2.
 
 -- Small facts about the store itself.
 CREATE TABLE meta (
@@ -45,11 +45,12 @@ CREATE TABLE messages (
     headers      BLOB
 ) STRICT;
 
--- Where each consumer group goes on after a restart.
+-- Where each consumer group goes on after a restart; metadata tells who committed it.
 CREATE TABLE commits (
     group_name   TEXT NOT NULL,
     partition_id INTEGER NOT NULL,
     next_offset  INTEGER NOT NULL,
+    metadata     TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (group_name, partition_id)
 ) STRICT, WITHOUT ROWID;
 
