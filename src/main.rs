@@ -7,6 +7,7 @@ mod advance;
 mod cli;
 mod commands;
 mod console;
+mod counters;
 mod feed;
 mod interrupt;
 mod pipeline;

@@ -10,6 +10,7 @@ use tokio::task::block_in_place;
 use trombe_connectors::EmbeddedStore;
 
 use crate::advance::Advance;
+use crate::counters::counters;
 use crate::interrupt::Interrupt;
 
 /// An interrupted topology may take this long to drain. What is left then is in the log and comes again.
@@ -69,6 +70,8 @@ impl Pipeline {
             let status = Status {
                 ready: away.is_none(),
                 why: away.or_else(|| health.secondary_away()).or_else(|| missed(&health)),
+                lag: health.lag(),
+                counters: counters(&health),
                 ..Status::default()
             };
             match advance.as_ref().map(Advance::now) {

@@ -131,12 +131,19 @@ pub enum Start {
 }
 
 /// How far a consumer is behind on one partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lag {
     /// The next position this group would read after a restart.
     pub committed: Position,
     /// The offset after the newest message.
     pub end_offset: u64,
+}
+
+impl Lag {
+    /// How many messages that is, if none has been compacted away.
+    pub fn records(&self) -> u64 {
+        self.end_offset.saturating_sub(self.committed.offset)
+    }
 }
 
 /// A partition that goes to another member of the group.

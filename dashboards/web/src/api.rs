@@ -75,6 +75,11 @@ pub(crate) async fn topology(State(hub): State<Arc<Hub>>) -> Response {
     )
 }
 
+/// Of every partition that the topology reads.
+pub(crate) async fn lag(State(hub): State<Arc<Hub>>) -> Response {
+    Json(&hub.fresh_status().lag).into_response()
+}
+
 type Answer = Result<Response, RequestError>;
 
 /// A range's documents as they are stored, oldest first.

@@ -37,4 +37,4 @@ mod view;
 pub use options::{OptionError, PageOptions};
 pub use remote::{RemoteError, RemoteTopology};
 pub use server::{ServeError, serve};
-pub use status::{Status, StatusSource};
+pub use status::{Counter, Status, StatusSource};

@@ -11,7 +11,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use trombe_connectors::Lag;
+
 use crate::{
+    Counter,
     hub::Hub,
     snapshot::{Component, Edge, Snapshot},
 };
@@ -25,6 +28,8 @@ pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
         components(&mut text, &snapshot);
         edges(&mut text, &snapshot);
     }
+    consumers(&mut text, &status.lag);
+    counters(&mut text, &status.counters);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.0).into_response()
 }
 
@@ -65,6 +70,35 @@ fn edges(text: &mut Exposition, snapshot: &Snapshot) {
         for edge in &snapshot.edges {
             let labels = [("from", &*edge.from), ("stream", &*edge.stream), ("to", &*edge.to)];
             text.sample(name, &labels, read(edge));
+        }
+    }
+}
+
+fn consumers(text: &mut Exposition, lags: &[Lag]) {
+    type Read = fn(&Lag) -> u64;
+    let families: [(&str, &str, Read); 3] = [
+        ("trombe_consumer_lag", "Messages after the committed offset.", Lag::records),
+        ("trombe_consumer_committed_offset", "Where reading goes on after a restart.", |lag| {
+            lag.committed.offset
+        }),
+        ("trombe_consumer_end_offset", "The offset after the newest message.", |lag| lag.end_offset),
+    ];
+    for (name, help, read) in families {
+        text.family(name, "gauge", help);
+        for lag in lags {
+            let partition = lag.committed.partition.to_string();
+            text.sample(name, &[("topic", &lag.committed.topic), ("partition", &partition)], read(lag));
+        }
+    }
+}
+
+fn counters(text: &mut Exposition, counters: &[Counter]) {
+    for family in counters.chunk_by(|one, other| one.name == other.name) {
+        text.family(&family[0].name, "counter", &family[0].help);
+        for counter in family {
+            let labels: Vec<_> =
+                counter.labels.iter().map(|(name, value)| (&**name, value.as_str())).collect();
+            text.sample(&counter.name, &labels, counter.value);
         }
     }
 }

@@ -5,10 +5,11 @@ mod http;
 
 use std::sync::Arc;
 
-use btc_dashboard_web::{PageOptions, ServeError, Status, serve};
+use btc_dashboard_web::{Counter, PageOptions, ServeError, Status, serve};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use trombe_connectors::{Lag, Position};
 
 use crate::{
     fake::{
@@ -169,6 +170,40 @@ async fn the_api_passes_documents_on_digit_for_digit() {
             "trombe_edge_emitted_total{from=\"bpi\",stream=\"default\",to=\"parse-prices\"} 46080\n"
         )
     );
+    served.stop().await;
+}
+
+#[tokio::test]
+async fn how_far_the_topology_is_behind_is_shown() {
+    let lag = |partition, offset, end_offset| Lag {
+        committed: Position { topic: "p3-btc-bpi".to_owned(), partition, offset },
+        end_offset,
+    };
+    let counter = |outcome: &str, value| Counter {
+        name: "btc_documents_total".into(),
+        help: "Documents.".into(),
+        labels: vec![("target".into(), "index".to_owned()), ("outcome".into(), outcome.to_owned())],
+        value,
+    };
+    let status = Status {
+        lag: vec![lag(0, 10, 10), lag(1, 5, 12)],
+        counters: vec![counter("indexed", 3), counter("stale", 1)],
+        ..running()
+    };
+    let served = serve_page(&filled(), status, options()).await;
+    let (_, body) = served.get("/api/lag").await;
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!((&answer[1]["committed"]["offset"], &answer[1]["end_offset"]), (&json!(5), &json!(12)));
+    let (_, body) = served.get("/metrics").await;
+    for line in [
+        "trombe_consumer_lag{topic=\"p3-btc-bpi\",partition=\"1\"} 7\n",
+        "trombe_consumer_committed_offset{topic=\"p3-btc-bpi\",partition=\"1\"} 5\n",
+        "# TYPE btc_documents_total counter\nbtc_documents_total{target=\"index\",outcome=\"indexed\"} 3\n",
+    ] {
+        assert!(body.contains(line), "{line}");
+    }
+    let (_, body) = served.get("/topology").await;
+    assert!(body.contains("<td>1: 7</td>"), "{body}");
     served.stop().await;
 }
 

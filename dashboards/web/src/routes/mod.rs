@@ -29,6 +29,7 @@ pub(crate) fn router(hub: Arc<Hub>) -> Router {
         .route("/api/miners", get(api::miners))
         .route("/api/topology", get(api::topology))
         .route("/api/status", get(api::status))
+        .route("/api/lag", get(api::lag))
         .route("/metrics", get(metrics::metrics))
         .route("/health", get(health))
         .route("/ready", get(ready))

@@ -4,6 +4,7 @@ mod controls;
 mod dag;
 mod figure;
 mod hero;
+mod lag;
 mod largest;
 mod layout;
 mod miners;
@@ -74,6 +75,7 @@ pub(crate) fn topology_body(fragments: &Fragments) -> Markup {
         (part(fragments, "graph", ""))
         (part(fragments, "components", ""))
         (part(fragments, "edges", ""))
+        (part(fragments, "lag", ""))
         (part(fragments, "failures", ""))
         (part(fragments, "producer", ""))
     }

@@ -135,6 +135,7 @@ fn closing() -> Markup {
                 a href="/api/volume" { "volumes" } ", "
                 a href="/api/miners" { "miners" } ", "
                 a href="/api/topology" { "topology" } ", "
+                a href="/api/lag" { "lag" } ", "
                 a href="/metrics" { "metrics" }
             }
         }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{dag::dag, figure::nothing, producers::producers, tile::Tile};
+use super::{dag::dag, figure::nothing, lag::lag, producers::producers, tile::Tile};
 use crate::{
     Status, format,
     fragment::Fragments,
@@ -19,6 +19,7 @@ pub(super) fn add(fragments: &mut Fragments, status: &Status) {
     fragments.add("graph", section("graph", "Flow", &graph(&known)));
     fragments.add("components", section("components", "Components", &components(&known.components)));
     fragments.add("edges", section("edges", "Edges", &edges(&known.edges)));
+    fragments.add("lag", section("lag", "Lag", &lag(&status.lag)));
     fragments.add("failures", section("failures", "Recent autopsies", &failures(&known.failures)));
     fragments.add("producer", producers(status.producer.as_ref()));
 }
