@@ -11,4 +11,5 @@ mod market;
 mod reorganisations;
 mod retention;
 mod same_documents;
+mod secondary;
 mod world;

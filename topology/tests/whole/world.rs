@@ -34,6 +34,7 @@ pub(crate) fn config(tasks_count: usize) -> TopologyConfig {
         tasks_count,
         held_count_max: 50,
         commit_period_ms: 1,
+        lag_period_ms: 100,
         poll_interval_ms: 1,
         index_batch_count_max: 20,
         index_linger_ms: 1,
@@ -80,22 +81,28 @@ impl World {
         Arc::new(EmbeddedState::new(self.store.clone()))
     }
 
+    pub(crate) fn connections(&self, index: Arc<dyn Index>, state: Arc<dyn StateStore>) -> Connections {
+        let log = Arc::new(self.store.clone());
+        Connections { log, index, state, secondary: None, identity: "test".to_owned() }
+    }
+
     pub(crate) fn start(
         &self,
         index: Arc<dyn Index>,
         state: Arc<dyn StateStore>,
         config: TopologyConfig,
     ) -> Running {
+        self.start_on(self.connections(index, state), config)
+    }
+
+    pub(crate) fn start_on(&self, connections: Connections, config: TopologyConfig) -> Running {
         let engine = config.engine();
-        let connections = Connections {
-            log: Arc::new(self.store.clone()),
-            index,
-            state,
-            secondary: None,
-            identity: "test".to_owned(),
-        };
         let topology = bitcoin(connections, config, self.feed_over.clone(), self.health.clone());
         topology.unwrap().start(engine).unwrap()
+    }
+
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        self.tokio.block_on(future)
     }
 
     /// Runs until the log is drained.
@@ -105,19 +112,7 @@ impl World {
     }
 
     pub(crate) fn export(&self) -> Export {
-        let mut export = Export::new();
-        for index in documents::INDICES {
-            let mut after: Option<String> = None;
-            loop {
-                let page = self.tokio.block_on(self.store.scan(index, after.as_deref(), 1_000)).unwrap();
-                let Some(last) = page.last() else { break };
-                after = Some(last.id.clone());
-                let rows =
-                    page.into_iter().map(|row| ((index.to_owned(), row.id), (row.version, row.source)));
-                export.extend(rows);
-            }
-        }
-        export
+        export(self, &self.store)
     }
 
     /// The sources of one index, by id.
@@ -133,6 +128,22 @@ impl World {
         let lag = self.store.consumer(options).unwrap().lag().unwrap();
         lag.iter().map(|lag| lag.end_offset - lag.committed.offset).sum()
     }
+}
+
+/// Everything that a store's indices hold.
+pub(crate) fn export(world: &World, store: &EmbeddedStore) -> Export {
+    let mut export = Export::new();
+    for index in documents::INDICES {
+        let mut after: Option<String> = None;
+        loop {
+            let page = world.block_on(store.scan(index, after.as_deref(), 1_000)).unwrap();
+            let Some(last) = page.last() else { break };
+            after = Some(last.id.clone());
+            export
+                .extend(page.into_iter().map(|row| ((index.to_owned(), row.id), (row.version, row.source))));
+        }
+    }
+    export
 }
 
 /// Waits for the end of a run whose feed is over.
