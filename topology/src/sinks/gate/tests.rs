@@ -81,6 +81,10 @@ impl Index for Moody {
         async { Ok(Vec::new()) }.boxed()
     }
 
+    fn oldest<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, Error>> {
+        async { Ok(None) }.boxed()
+    }
+
     fn scan<'a>(
         &'a self,
         _: &'a str,
