@@ -1,0 +1,95 @@
+//! Goal: one working node is enough, and when there is none the reason is told. Method: nodes that fail in every way.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use trombe_connectors::{ElasticsearchConfig, ElasticsearchIndex, Index, IndexError, Outcome};
+
+use crate::server::{Act, CREATED, Server, config, documents, refusal};
+
+/// An address at which nobody listens.
+async fn nobody() -> SocketAddr {
+    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
+}
+
+fn connect(nodes: &[SocketAddr]) -> ElasticsearchIndex {
+    ElasticsearchIndex::connect(&config(nodes)).unwrap()
+}
+
+async fn write(index: &ElasticsearchIndex) -> Result<Vec<Outcome>, IndexError> {
+    index.bulk(documents(&["a"])).await
+}
+
+#[tokio::test]
+async fn a_node_that_is_down_or_ill_costs_nothing_while_another_serves() {
+    let good = Server::start(|request| {
+        if request.line.contains("_bulk") {
+            request.items(|_| CREATED.to_owned())
+        } else {
+            Act::Answer(200, r#"{"docs":[{"found":false}]}"#.into())
+        }
+    })
+    .await;
+    let cut = Server::start(|_| Act::Cut).await;
+    let masterless = Server::start(|_| refusal(503, "master_not_discovered_exception")).await;
+    let gateway = Server::start(|_| Act::Answer(502, "<html>Bad Gateway</html>".into())).await;
+    let huge = Server::start(|_| Act::Announce(1 << 40)).await;
+    for ill in [nobody().await, cut.address, masterless.address, gateway.address, huge.address] {
+        let index = connect(&[ill, good.address]);
+        for _ in 0..10 {
+            assert_eq!(write(&index).await.unwrap(), [Outcome::Indexed]);
+            assert_eq!(index.get("docs", "a").await.unwrap(), None);
+        }
+    }
+    for ill in [&cut, &masterless, &gateway, &huge] {
+        let asked = ill.requests().len();
+        assert!((1..20).contains(&asked), "it is left out, and tried again now and then: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn when_all_are_down_each_is_named_with_its_reason() {
+    let cut = Server::start(|_| Act::Cut).await;
+    let down = nobody().await;
+    let index = connect(&[down, cut.address]);
+    let error = write(&index).await.unwrap_err();
+    let told = error.to_string();
+    assert!(error.is_transient(), "{told}");
+    assert!(told.contains(&format!("http://{down}: Connection refused")), "{told}");
+    assert!(told.contains(&format!("http://{}: ", cut.address)), "{told}");
+    assert!(index.count("docs").await.unwrap_err().is_transient());
+    assert!(index.revision().await.unwrap_err().is_transient());
+}
+
+#[tokio::test]
+async fn a_cluster_that_comes_back_is_used_at_once() {
+    let server = Server::start(|request| match request.number {
+        0..7 => refusal(503, "cluster_block_exception"),
+        _ => request.items(|_| CREATED.to_owned()),
+    })
+    .await;
+    let index = server.index();
+    let mut errors = Vec::new();
+    let outcomes = loop {
+        match write(&index).await {
+            Ok(outcomes) => break outcomes,
+            Err(error) => errors.push(error.to_string()),
+        }
+    };
+    assert_eq!(outcomes, [Outcome::Indexed]);
+    assert_eq!(errors.len(), 2, "three requests each: {errors:?}");
+    assert!(errors[0].contains("cluster_block_exception"), "{errors:?}");
+}
+
+#[tokio::test]
+async fn a_node_that_never_answers_is_given_up_and_the_next_one_asked() {
+    let hanging = Server::start(|_| Act::Hang).await;
+    let good = Server::start(|request| request.items(|_| CREATED.to_owned())).await;
+    let config = ElasticsearchConfig { request_timeout_ms: 50, ..config(&[hanging.address, good.address]) };
+    let index = ElasticsearchIndex::connect(&config).unwrap();
+    assert_eq!(write(&index).await.unwrap(), [Outcome::Indexed]);
+    drop(good);
+    let began = Instant::now();
+    assert!(write(&index).await.unwrap_err().is_transient());
+    assert!(began.elapsed() < Duration::from_secs(4));
+}
