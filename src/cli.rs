@@ -58,6 +58,9 @@ pub(crate) enum Command {
     Ui(UiArgs),
     /// Tee the live feeds into compressed NDJSON files for `--feed recording`.
     Record(RecordArgs),
+    /// Set up the servers of a cluster: topics, index templates and indices, the Kibana dashboard. Without a
+    /// target all of them. It may be repeated: only what is not as it should be is changed.
+    Setup(SetupArgs),
     /// Read the configuration, say what is in force and where it is wrong.
     CheckConfig,
 }
@@ -149,6 +152,23 @@ pub(crate) struct RecordArgs {
     /// The folder for the recording's files; it is created if absent.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+pub(crate) struct SetupArgs {
+    /// The topics: 9 partitions, replicas and retention as configured.
+    #[arg(long)]
+    pub(crate) kafka: bool,
+    /// The index templates and indices.
+    #[arg(long)]
+    pub(crate) elasticsearch: bool,
+    /// The dashboard.
+    #[arg(long)]
+    pub(crate) kibana: bool,
+    /// Change nothing; say what is not as it should be, and exit with 1 if anything is not.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {

@@ -12,6 +12,7 @@ mod feed;
 mod interrupt;
 mod pipeline;
 mod settings;
+mod setup;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
@@ -53,6 +54,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Topology(arguments) => commands::topology::run(arguments, settings).await,
             Command::Ui(arguments) => commands::ui::run(arguments, settings).await,
             Command::Record(arguments) => commands::record::run(arguments, settings).await,
+            Command::Setup(arguments) => commands::setup::run(arguments, &settings).await,
             Command::CheckConfig => commands::check_config::run(&settings),
         }
     });

@@ -10,7 +10,7 @@ use btc_producers::ProducersConfig;
 use btc_topology::TopologyConfig;
 use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
-use trombe_connectors::EmbeddedConfig;
+use trombe_connectors::{ElasticsearchConfig, EmbeddedConfig, KafkaConfig, KibanaConfig};
 
 /// Read from the working folder if no file is named.
 const DEFAULT_FILE: &str = "bitcoin-dashboard.toml";
@@ -20,6 +20,15 @@ const PREFIX: &str = "BITCOIN_DASHBOARD";
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
+    /// The log of a cluster.
+    pub(crate) kafka: KafkaConfig,
+    /// The index of a cluster.
+    pub(crate) elasticsearch: ElasticsearchConfig,
+    /// A second index, which receives every document too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) secondary: Option<ElasticsearchConfig>,
+    /// Where `setup` puts the Kibana dashboard.
+    pub(crate) kibana: KibanaConfig,
     /// The embedded store.
     pub(crate) store: EmbeddedConfig,
     /// The producers and the sample feed.
@@ -55,7 +64,10 @@ impl Settings {
             .separator("__")
             .try_parsing(true)
             .list_separator(",")
-            .with_list_parse_key("page.hosts_allowed");
+            .with_list_parse_key("page.hosts_allowed")
+            .with_list_parse_key("kafka.bootstrap_servers")
+            .with_list_parse_key("elasticsearch.urls")
+            .with_list_parse_key("secondary.urls");
         let settings: Self = builder.add_source(environment).build()?.try_deserialize()?;
         settings.validate()?;
         Ok(settings)
@@ -65,6 +77,9 @@ impl Settings {
         let refuse = |section| {
             move |why: Box<dyn std::error::Error>| SettingsError::NotAllowed { section, why: why.to_string() }
         };
+        self.kafka.validate().map_err(Into::into).map_err(refuse("kafka"))?;
+        self.elasticsearch.validate().map_err(Into::into).map_err(refuse("elasticsearch"))?;
+        self.kibana.validate().map_err(Into::into).map_err(refuse("kibana"))?;
         self.store.validate().map_err(Into::into).map_err(refuse("store"))?;
         self.producers.validate().map_err(Into::into).map_err(refuse("producers"))?;
         self.topology.validate().map_err(Into::into).map_err(refuse("topology"))?;

@@ -16,6 +16,8 @@ mod kill;
 mod page;
 /// Replays of real blocks and recordings against facts and against each other.
 mod replay;
+/// `setup` against a local Kibana, and against real servers where they are.
+mod setup;
 /// Every program under supervisord: started, stopped, killed, healed; the configuration as data.
 mod supervisord;
 /// What every test needs: the binary, scratch folders, exports.

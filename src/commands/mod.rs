@@ -5,6 +5,7 @@ pub(crate) mod export;
 pub(crate) mod produce;
 pub(crate) mod record;
 pub(crate) mod replay;
+pub(crate) mod setup;
 pub(crate) mod topology;
 pub(crate) mod ui;
 pub(crate) mod up;

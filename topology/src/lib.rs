@@ -63,5 +63,6 @@ pub use spout::{LogSpout, LogSpoutOptions, ProcessingGuarantee, SpoutAssignment}
 pub use state::EmbeddedState;
 pub use topics::{
     BLOCKS, BPI, DEAD_LETTERS, DOCUMENTS, TOPICS, TRANSACTIONS, create_documents_topic, create_topics,
+    topic_options,
 };
 pub use wiring::{SECONDARY_SPOUT, bitcoin};

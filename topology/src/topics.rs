@@ -22,7 +22,7 @@ const PARTITIONS: u32 = 9;
 
 /// Creates the [`TOPICS`] that are absent, and gives the others their retention.
 pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
-    let options = options(config);
+    let options = topic_options(config);
     for topic in TOPICS {
         log.create_topic(topic, &options).await?;
     }
@@ -31,10 +31,11 @@ pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(),
 
 /// Creates the topic that a secondary index is fed through, or gives it its retention.
 pub async fn create_documents_topic(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
-    log.create_topic(DOCUMENTS, &options(config)).await
+    log.create_topic(DOCUMENTS, &topic_options(config)).await
 }
 
-fn options(config: &TopologyConfig) -> TopicOptions {
+/// How every topic is laid out.
+pub fn topic_options(config: &TopologyConfig) -> TopicOptions {
     let retention_ms = config.log_retention_hours.map(|hours| i64::from(hours) * 3_600_000);
     TopicOptions { partitions: PARTITIONS, retention_ms }
 }

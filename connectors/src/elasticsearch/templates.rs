@@ -58,6 +58,29 @@ impl ElasticsearchIndex {
         if answer.status == 404 { Ok(()) } else { answer.found().map(drop) }
     }
 
+    /// What an index has: `mappings`, `settings` and more; `None` if there is no such index. The name is without the prefix.
+    pub async fn definition(&self, name: &str) -> Result<Option<Value>, IndexError> {
+        let name = self.full_name(name)?;
+        let answer = self.cluster().call(&Request::new(Method::Get, name)).await?;
+        let Some(body) = answer.found()? else { return Ok(None) };
+        let by_name: serde_json::Map<String, Value> = parsed(&body)?;
+        Ok(by_name.into_iter().next().map(|(_, definition)| definition))
+    }
+
+    /// Creates an index as the template of its name says. Whether it was this call that did so. The name is without the prefix.
+    pub async fn create_index(&self, name: &str) -> Result<bool, IndexError> {
+        let name = self.full_name(name)?;
+        let answer = self.cluster().call(&Request::new(Method::Put, name)).await?;
+        if answer.status == 400 && is_already_there(&answer.body) {
+            return Ok(false);
+        }
+        answer.found().map(|_| true)
+    }
+
+    fn full_name(&self, name: &str) -> Result<String, IndexError> {
+        self.known_name(name).ok_or_else(|| IndexError::Refused(format!("`{name}` is no index name")))
+    }
+
     /// Removes every index that has the prefix, with all documents. Refused without a prefix, for that would be all indices.
     pub async fn delete_all_indices(&self) -> Result<(), IndexError> {
         if self.prefix().is_empty() {
@@ -72,6 +95,11 @@ impl ElasticsearchIndex {
         }
         Ok(())
     }
+}
+
+fn is_already_there(body: &[u8]) -> bool {
+    let answer: Value = serde_json::from_slice(body).unwrap_or_default();
+    answer["error"]["type"] == "resource_already_exists_exception"
 }
 
 fn path(name: &str) -> Result<String, IndexError> {

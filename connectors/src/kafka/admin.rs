@@ -55,15 +55,16 @@ impl<'a> Admin<'a> {
 
     /// Brings the topic to what is wanted, as far as that is possible, and says what it changed.
     pub(super) fn bring_about(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
-        let mut changes = Vec::new();
         if self.layout(topic)?.is_none() {
-            if self.create(topic, options)? {
-                changes.push(format!(
+            let is_ours = self.create(topic, options)?;
+            self.await_leaders(topic)?;
+            if is_ours {
+                // It has its settings from its creation; a broker that has not heard of them yet would deny it.
+                return Ok(vec![format!(
                     "created topic `{topic}` with {} partitions and {} replicas",
                     options.partitions, self.config.replication
-                ));
+                )]);
             }
-            self.await_leaders(topic)?;
         }
         let (found, different) = self.different(topic, options)?;
         if !different.is_empty() {
@@ -73,8 +74,7 @@ impl<'a> Admin<'a> {
             let from = found.get(wanted.key).and_then(|entry| entry.value.as_deref()).unwrap_or("unset");
             format!("changed {} of topic `{topic}` from {from} to {}", wanted.key, wanted.value)
         };
-        changes.extend(different.iter().map(told));
-        Ok(changes)
+        Ok(different.iter().map(told).collect())
     }
 
     /// How the topic differs from what is wanted, a sentence each.
