@@ -13,7 +13,6 @@ mod interrupt;
 mod pipeline;
 mod settings;
 mod setup;
-mod stores;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;

@@ -2,6 +2,7 @@
 //! be no other's.
 
 mod fake_kibana;
+mod panels;
 mod servers;
 
 use std::process::Output;

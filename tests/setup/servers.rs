@@ -2,31 +2,38 @@
 
 use std::process::Command;
 
+use rdkafka::ClientConfig;
+use rdkafka::admin::{AdminClient, AdminOptions};
 use serde_json::{Value, json};
 
 use super::said;
 use crate::support::Bench;
 
 /// The names of one test, which are removed with it.
-struct Names {
-    prefix: String,
+pub(super) struct Names {
+    pub(super) prefix: String,
+    pub(super) bench: Bench,
     variable: &'static str,
     servers: String,
 }
 
 impl Names {
     /// `None`, with a loud word, where no servers are.
-    fn find(test: &str, variable: &'static str) -> Option<Self> {
+    pub(super) fn find(test: &str, variable: &'static str) -> Option<Self> {
         let Ok(servers) = std::env::var(variable) else {
             eprintln!("skipped: {test}: no servers (set {variable})");
             return None;
         };
-        Some(Self { prefix: format!("{test}-{}-", std::process::id()), variable, servers })
+        Some(Self {
+            prefix: format!("{test}-{}-", std::process::id()),
+            bench: Bench::new(),
+            variable,
+            servers,
+        })
     }
 
-    fn setup(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, String) {
-        let bench = Bench::new();
-        let mut command = bench.command(["setup"].iter().chain(arguments));
+    pub(super) fn setup(&self, arguments: &[&str], environment: &[(&str, &str)]) -> (bool, String, String) {
+        let mut command = self.bench.command(["setup"].iter().chain(arguments));
         match self.variable {
             "TROMBE_KAFKA" => command
                 .env("BITCOIN_DASHBOARD__KAFKA__BOOTSTRAP_SERVERS", &self.servers)
@@ -48,6 +55,37 @@ impl Names {
         }
         serde_json::from_slice(&command.output().unwrap().stdout).unwrap()
     }
+
+    /// Writes documents as `export` prints them, to be found at once.
+    pub(super) fn index(&self, index: &str, documents: &[Value]) {
+        let index = format!("{}{index}", self.prefix);
+        let lines = documents.iter().flat_map(|document| {
+            let (id, version) = (&document["_id"], &document["_version"]);
+            let action = json!({ "index": { "_id": id, "version": version, "version_type": "external" } });
+            [action.to_string(), "\n".to_owned(), document["_source"].to_string(), "\n".to_owned()]
+        });
+        let file = self.bench.path("bulk.ndjson");
+        std::fs::write(&file, lines.collect::<String>()).unwrap();
+        let node = self.servers.split(',').next().unwrap().trim_end_matches('/');
+        let mut command = Command::new("curl");
+        command.args(["-s", &format!("{node}/{index}/_bulk?refresh=true&filter_path=errors")]);
+        command.args(["-H", "content-type: application/x-ndjson", "--data-binary"]);
+        let answer = command.arg(format!("@{}", file.display())).output().unwrap().stdout;
+        assert_eq!(String::from_utf8(answer).unwrap(), r#"{"errors":false}"#, "{index}");
+    }
+
+    /// What Kibana asks; an empty query means all documents.
+    pub(super) fn search(&self, pattern: &str, query: &Value, aggs: &Value) -> Value {
+        let query = match query.as_str().unwrap() {
+            "" => json!({ "match_all": {} }),
+            query => json!({ "query_string": { "query": query, "analyze_wildcard": true } }),
+        };
+        self.elasticsearch(
+            "POST",
+            &format!("{pattern}/_search?size=0"),
+            &json!({ "query": query, "aggs": aggs }),
+        )
+    }
 }
 
 impl Drop for Names {
@@ -58,6 +96,14 @@ impl Drop for Names {
                 self.elasticsearch("DELETE", &name, &Value::Null);
                 self.elasticsearch("DELETE", &format!("_index_template/{name}"), &Value::Null);
             }
+        } else {
+            let client: AdminClient<_> =
+                ClientConfig::new().set("bootstrap.servers", &self.servers).create().unwrap();
+            let topics: Vec<String> =
+                btc_topology::TOPICS.iter().map(|topic| format!("{}{topic}", self.prefix)).collect();
+            let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(client.delete_topics(&topics, &AdminOptions::new())).unwrap();
         }
     }
 }

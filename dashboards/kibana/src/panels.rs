@@ -31,20 +31,22 @@ const MONTHS: &str = "blocks:>0 AND period:/[0-9]{4}-[0-9]{2}/";
 
 const HEADER: &str = "\
 ### Bitcoin, in EUR and as it happens
-**Price**: what one BTC cost by all price sources: average, lowest and highest. **Volume**: all outputs of all transactions \
-that were first seen in the UTC hour, coinbases excepted; in EUR each minute counts at its own price. **Largest transaction**: \
-by the sum of its outputs. **Miners**: blocks of the best chain; a reward is subsidy and fees, in EUR at the price of the \
-block's minute. They show the newest UTC day and month there are, whatever time range is chosen. **Dead letters**: \
-records that could not be understood or stored, with the reason; none is lost. **Freshness**: the newest document of each \
-index. Volume is dated at the start of its hour and miners at the start of their day or month, so these look older than they are.";
+- **Price**: what one BTC cost by all price sources: average, lowest and highest.
+- **Volume**: all outputs of all transactions of a UTC hour, coinbases excepted; in EUR each minute counts at its own price.
+- **Largest transaction**: by the sum of its outputs.
+- **Miners**: blocks of the best chain; a reward is subsidy and fees, in EUR at the price of the block's minute. Shown are the \
+newest UTC day and month there are, whatever time range is chosen.
+- **Dead letters**: records that could not be understood or stored, with the reason. None is lost.
+- **Freshness**: the newest document of each index. Volume is dated at the start of its hour and miners at the start of their day or \
+month, so these look older than they are.";
 
 /// Every visualization and its place.
 pub(crate) fn placed(names: Names<'_>) -> Vec<(Value, Place)> {
     let mut board = Board { names, placed: Vec::new() };
-    board.add([0, 0, 30, 10], ("btc-header", "About this dashboard", ""), &text(HEADER), None);
+    board.add([0, 0, 32, 12], ("btc-header", "About this dashboard", ""), &text(HEADER), None);
     market(&mut board);
-    miners(&mut board, 50, DAYS, "day");
-    miners(&mut board, 64, MONTHS, "month");
+    miners(&mut board, 52, DAYS, "day");
+    miners(&mut board, 66, MONTHS, "month");
     pipeline(&mut board);
     board.placed
 }
@@ -70,7 +72,7 @@ impl Board<'_> {
 fn market(board: &mut Board<'_>) {
     let value = Some(Source::all_of(pattern::VALUE));
     let about = ("btc-price-latest", "Latest price", "The newest observation in the time range");
-    board.add([30, 0, 9, 10], about, &figure(newest("1", "eur", "EUR per BTC")), value);
+    board.add([32, 0, 16, 6], about, &figure(newest("1", "eur", "EUR per BTC")), value);
 
     let price = lines(
         "EUR per BTC",
@@ -86,7 +88,7 @@ fn market(board: &mut Board<'_>) {
             over_time("4", Width::Auto, "Time"),
         ],
     );
-    board.add([0, 10, 48, 14], ("btc-price", "Price of one BTC", "Over all sources"), &price, value);
+    board.add([0, 12, 48, 14], ("btc-price", "Price of one BTC", "Over all sources"), &price, value);
 
     let volume = Some(Source::all_of(pattern::VOLUME));
     for (x, id, title, field, unit, color) in [
@@ -95,12 +97,12 @@ fn market(board: &mut Board<'_>) {
     ] {
         let aggs = vec![metric("1", "avg", field, unit), over_time("2", Width::Hour, "Hour")];
         let look = bars(&format!("{unit} per hour"), &[Series::new("1", unit, Some(color))], aggs);
-        board.add([x, 24, 24, 12], (id, title, "All outputs, coinbases excepted"), &look, volume);
+        board.add([x, 26, 24, 12], (id, title, "All outputs, coinbases excepted"), &look, volume);
     }
 
     let aggs = vec![metric("1", "max", "max_tx_btc", "BTC"), over_time("2", Width::Hour, "Hour")];
     let look = bars("BTC in one transaction", &[Series::new("1", "BTC", Some(PURPLE))], aggs);
-    board.add([0, 36, 24, 14], ("btc-largest", "Largest transaction per hour in BTC", ""), &look, volume);
+    board.add([0, 38, 24, 14], ("btc-largest", "Largest transaction per hour in BTC", ""), &look, volume);
 
     let look = table(
         10,
@@ -112,7 +114,7 @@ fn market(board: &mut Board<'_>) {
         ],
     );
     let about = ("btc-largest-table", "Largest transaction per hour, newest first", "With its hash");
-    board.add([24, 36, 24, 14], about, &look, volume);
+    board.add([24, 38, 24, 14], about, &look, volume);
 }
 
 fn miners(board: &mut Board<'_>, y: u32, query: &'static str, span: &str) {
@@ -155,7 +157,7 @@ fn pipeline(board: &mut Board<'_>) {
         ],
     );
     let about = ("btc-ingestion", "Ingestion rate (messages per minute)", "By the time of their receipt");
-    board.add([0, 78, 20, 13], about, &rate, None);
+    board.add([0, 80, 20, 13], about, &rate, None);
     for (x, id, title, pattern) in [
         (20, "btc-freshness", "Freshness: newest document", pattern::NEWEST),
         (34, "btc-freshness-age", "Freshness: age of the newest document", pattern::AGE),
@@ -166,7 +168,7 @@ fn pipeline(board: &mut Board<'_>) {
             each("3", Role::Row, "_index", 20, "Index"),
         ];
         board.add(
-            [x, 78, 14, 13],
+            [x, 80, 14, 13],
             (id, title, "Of each index, in all time"),
             &table(10, aggs),
             Some(Source::all_of(pattern)),
@@ -175,7 +177,7 @@ fn pipeline(board: &mut Board<'_>) {
 
     let dead = Some(Source::all_of(pattern::DEAD_LETTER));
     board.add(
-        [39, 0, 9, 10],
+        [32, 6, 16, 6],
         ("btc-dead-count", "Dead letters", "In the time range"),
         &figure(count("1", "Dead letters")),
         dead,
@@ -186,7 +188,7 @@ fn pipeline(board: &mut Board<'_>) {
         top("3", Role::Group, "source", "1", 5, "Source"),
     ];
     let look = stacked_bars("Dead letters", &[Series::new("1", "Dead letters", None)], aggs);
-    board.add([0, 91, 20, 13], ("btc-dead-letters", "Dead letters by source", ""), &look, dead);
+    board.add([0, 93, 20, 13], ("btc-dead-letters", "Dead letters by source", ""), &look, dead);
     let look = table(
         10,
         vec![
@@ -196,5 +198,5 @@ fn pipeline(board: &mut Board<'_>) {
             top("4", Role::Row, "source", "1", 5, "Source"),
         ],
     );
-    board.add([20, 91, 28, 13], ("btc-dead-reasons", "Dead letters by reason", ""), &look, dead);
+    board.add([20, 93, 28, 13], ("btc-dead-reasons", "Dead letters by reason", ""), &look, dead);
 }
