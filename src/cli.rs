@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use btc_producers::FeedKind;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 
@@ -50,7 +51,7 @@ pub(crate) enum Command {
     Replay(RunArgs),
     /// Print an index: one JSON object a line, sorted by `_id`.
     Export(ExportArgs),
-    /// Run one producer daemon on the live feeds: price APIs or blockchain.
+    /// Run one producer: the live price APIs, the live blockchain, or a feed that has an end.
     Produce(ProduceArgs),
     /// Run the topology daemon, with the page if `--listen` is given.
     Topology(TopologyArgs),
@@ -68,12 +69,8 @@ pub(crate) enum Command {
 /// Where messages come from and where results go.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct RunArgs {
-    /// sample, live, recording PATH... or blocks PATH... (raw block files, blk*.dat files, folders of them).
-    #[arg(long, num_args = 1.., value_names = ["FEED", "PATH"], default_value = "sample")]
-    pub(crate) feed: Vec<String>,
-    /// CSV of prices beside the feed, rows `unix,price[,...]`: each an observation at that time.
-    #[arg(long, num_args = 1.., value_name = "CSV")]
-    pub(crate) prices: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: FeedArgs,
     /// The embedded store, one file; by default `bitcoin-dashboard-<feed>.db` here, and another one for
     /// `replay`, `bitcoin-dashboard-<feed>-replay.db`.
     #[arg(long, value_name = "FILE")]
@@ -81,10 +78,6 @@ pub(crate) struct RunArgs {
     /// Address of the page; by default 127.0.0.1:8080. `replay` has no page.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
-    /// How many times faster than real the feed runs; by default `up` runs the sample at 1, and files and `replay` run
-    /// as fast as they can.
-    #[arg(long, value_name = "N", value_parser = parse_speed, allow_negative_numbers = true)]
-    pub(crate) speed: Option<f64>,
     /// Mining pools in mempool's pools-v2 format, instead of the built-in list.
     #[arg(long, value_name = "FILE")]
     pub(crate) pools: Option<PathBuf>,
@@ -92,12 +85,27 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The embedded store to read.
+    /// The embedded store to read; in a cluster Elasticsearch is read.
     #[arg(long, value_name = "FILE")]
-    pub(crate) store: PathBuf,
+    pub(crate) store: Option<PathBuf>,
     /// The index's name, e.g. btc-volume.
     #[arg(long, value_name = "NAME")]
     pub(crate) index: String,
+}
+
+/// What a feed is read from, and how fast.
+#[derive(Clone, Debug, PartialEq, Args)]
+pub(crate) struct FeedArgs {
+    /// sample, live, recording PATH... or blocks PATH... (raw block files, blk*.dat files, folders of them).
+    #[arg(long, num_args = 1.., value_names = ["FEED", "PATH"], default_value = "sample")]
+    pub(crate) feed: Vec<String>,
+    /// CSV of prices beside the feed, rows `unix,price[,...]`: each an observation at that time.
+    #[arg(long, num_args = 1.., value_name = "CSV")]
+    pub(crate) prices: Vec<PathBuf>,
+    /// How many times faster than real the feed runs; by default `up` runs the sample at 1, and files, `replay` and
+    /// `produce` run as fast as they can.
+    #[arg(long, value_name = "N", value_parser = parse_speed, allow_negative_numbers = true)]
+    pub(crate) speed: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -105,24 +113,32 @@ pub(crate) struct ProduceArgs {
     /// Which producer.
     #[arg(value_enum)]
     pub(crate) producer: Producer,
-    /// The embedded store to write into; by default `bitcoin-dashboard-live.db` here.
+    /// The embedded store to write into; by default `bitcoin-dashboard-<feed>.db` here.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) source: FeedArgs,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Producer {
     /// Polls the price APIs.
     Bpi,
     /// Holds the blockchain websockets.
     Blockchain,
+    /// Reads the feed of `--feed` to its end.
+    Feed,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct TopologyArgs {
-    /// The embedded store to read from and index into; by default `bitcoin-dashboard-live.db` here.
+    /// The embedded store to read from and index into, in a cluster the bolts' state; by default
+    /// `bitcoin-dashboard-<feed>.db` here, in a cluster `bitcoin-dashboard-<feed>-state.db`.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+    /// Which kind of feed the log holds: live, sample, recording or blocks. Another kind is refused.
+    #[arg(long, value_name = "FEED", value_parser = parse_kind, default_value = "live")]
+    pub(crate) feed: FeedKind,
     /// Serve the page at this address too.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
@@ -136,9 +152,12 @@ pub(crate) struct TopologyArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct UiArgs {
-    /// The embedded store to read; by default `bitcoin-dashboard-live.db` here.
+    /// The embedded store to read, by default `bitcoin-dashboard-<feed>.db` here; in a cluster Elasticsearch is read.
     #[arg(long, value_name = "FILE")]
     pub(crate) store: Option<PathBuf>,
+    /// Which kind of feed is shown: live, sample, recording or blocks.
+    #[arg(long, value_name = "FEED", value_parser = parse_kind, default_value = "live")]
+    pub(crate) feed: FeedKind,
     /// Address of the page; by default 127.0.0.1:8080.
     #[arg(long, value_name = "ADDR")]
     pub(crate) listen: Option<SocketAddr>,
@@ -169,6 +188,12 @@ pub(crate) struct SetupArgs {
     /// Change nothing; say what is not as it should be, and exit with 1 if anything is not.
     #[arg(long)]
     pub(crate) check: bool,
+}
+
+fn parse_kind(text: &str) -> Result<FeedKind, String> {
+    let kinds = [FeedKind::Live, FeedKind::Sample, FeedKind::Recording, FeedKind::Blocks];
+    let kind = kinds.into_iter().find(|kind| kind.as_str() == text);
+    kind.ok_or_else(|| format!("give one of {}", kinds.map(FeedKind::as_str).join(", ")))
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {

@@ -1,17 +1,16 @@
-//! From the words of `--feed` to a feed, and the store that belongs to it.
+//! From the words of `--feed` to a feed.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
-use btc_producers::{Feed, FeedKind};
+use btc_producers::{Feed, FeedKind, FeedOptions, Run, Speed};
 use btc_records::PoolList;
-use trombe_connectors::{EmbeddedConfig, EmbeddedStore};
 
-/// The fact under which a store keeps the feed it was filled by.
-const FEED_FACT: &str = "feed";
+use crate::cli::FeedArgs;
+use crate::settings::Settings;
 
 /// Understands `--feed NAME [PATH...]`.
-pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
+fn parse(words: &[String]) -> anyhow::Result<Feed> {
     let (name, arguments) =
         words.split_first().context("--feed wants sample, live, recording PATH... or blocks PATH...")?;
     let paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
@@ -38,29 +37,17 @@ pub(crate) fn parse(words: &[String]) -> anyhow::Result<Feed> {
     Ok(feed)
 }
 
-/// The file of `--store`, or the one that belongs to the feed by default.
-pub(crate) fn store_file(named: Option<&Path>, kind: FeedKind, purpose: &str) -> PathBuf {
-    named.map_or_else(|| PathBuf::from(format!("bitcoin-dashboard-{kind}{purpose}.db")), Path::to_owned)
-}
-
-/// Opens (or makes) the store, and refuses one that another kind of feed has filled: sample and real money must
-/// never be added up.
-pub(crate) fn open_store(
-    file: &Path,
-    kind: FeedKind,
-    config: &EmbeddedConfig,
-) -> anyhow::Result<EmbeddedStore> {
-    let store = EmbeddedStore::open(file, config.clone())?;
-    let kind = kind.to_string();
-    match store.meta_get(FEED_FACT)? {
-        None => store.meta_set(FEED_FACT, &kind)?,
-        Some(filled) => ensure!(
-            filled == kind,
-            "the store {} was filled by the {filled} feed, not {kind}; name another file with --store",
-            file.display()
-        ),
-    }
-    Ok(store)
+/// The feed, its prices and its pace as the command line says; `unhurried` is the pace if none is asked for.
+pub(crate) fn options(
+    source: FeedArgs,
+    unhurried: impl Fn(FeedKind) -> Speed,
+    run: Run,
+    settings: &Settings,
+) -> anyhow::Result<FeedOptions> {
+    let feed = parse(&source.feed)?;
+    expect_files(&source.prices, "--prices")?;
+    let speed = source.speed.map_or_else(|| unhurried(feed.kind()), Speed::Factor);
+    Ok(FeedOptions { feed, prices_csv: source.prices, speed, run, config: settings.producers.clone() })
 }
 
 /// The pools of `--pools`, or the built-in ones.
@@ -73,7 +60,7 @@ pub(crate) fn pools(file: Option<&Path>) -> anyhow::Result<PoolList> {
 }
 
 /// Refuses files that are not there before anything is started.
-pub(crate) fn expect_files(files: &[PathBuf], option: &str) -> anyhow::Result<()> {
+fn expect_files(files: &[PathBuf], option: &str) -> anyhow::Result<()> {
     match files.iter().find(|file| !file.is_file()) {
         Some(absent) => bail!("{option}: there is no file {}; mend the path", absent.display()),
         None => Ok(()),

@@ -13,6 +13,7 @@ mod interrupt;
 mod pipeline;
 mod settings;
 mod setup;
+mod stores;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;

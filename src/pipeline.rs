@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use btc_dashboard_web::Status;
-use btc_topology::{Connections, EmbeddedState, FeedOver, Health, TopologyConfig, bitcoin};
+use btc_topology::{Connections, FeedOver, Health, TopologyConfig, bitcoin};
 use tokio::task::block_in_place;
-use trombe_connectors::EmbeddedStore;
 
 use crate::advance::Advance;
 use crate::counters::counters;
@@ -27,12 +26,11 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
-    /// Creates what the topology needs in the store, and starts it.
-    pub(crate) async fn start(store: &EmbeddedStore, config: TopologyConfig) -> anyhow::Result<Self> {
-        btc_topology::create_topics(store, &config).await?;
+    /// Starts the topology.
+    pub(crate) fn start(connections: Connections, config: TopologyConfig) -> anyhow::Result<Self> {
         let (feed_over, health) = (FeedOver::new(), Health::new());
         let engine = config.engine();
-        let topology = assemble(store, config, &feed_over, &health)?;
+        let topology = bitcoin(connections, config, feed_over.clone(), health.clone())?;
         let running = block_in_place(|| topology.start(engine)).context("the topology does not start")?;
         Ok(Self { running, feed_over, health })
     }
@@ -103,21 +101,4 @@ fn missed(health: &Health) -> Option<String> {
              raise `topology.log_retention_hours`"
         )
     })
-}
-
-/// The topology as it would be started.
-pub(crate) fn assemble(
-    store: &EmbeddedStore,
-    config: TopologyConfig,
-    feed_over: &FeedOver,
-    health: &Health,
-) -> anyhow::Result<trombe::Topology> {
-    let connections = Connections {
-        log: Arc::new(store.clone()),
-        index: Arc::new(store.clone()),
-        state: Arc::new(EmbeddedState::new(store.clone())),
-        secondary: None,
-        identity: String::new(),
-    };
-    Ok(bitcoin(connections, config, feed_over.clone(), health.clone())?)
 }

@@ -3,6 +3,7 @@
 //! The environment's names are the file's keys in capitals with two underscores between the levels:
 //! `BITCOIN_DASHBOARD__TOPOLOGY__TASKS_COUNT=4` is `tasks_count = 4` under `[topology]`.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use btc_dashboard_web::PageOptions;
@@ -15,11 +16,16 @@ use trombe_connectors::{ElasticsearchConfig, EmbeddedConfig, KafkaConfig, Kibana
 /// Read from the working folder if no file is named.
 const DEFAULT_FILE: &str = "bitcoin-dashboard.toml";
 const PREFIX: &str = "BITCOIN_DASHBOARD";
+/// Settings that the environment gives as one word with commas.
+const LISTS: [&str; 4] =
+    ["page.hosts_allowed", "kafka.bootstrap_servers", "elasticsearch.urls", "secondary.urls"];
 
 /// Everything that can be set. Each section belongs to one crate, which says what is allowed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Settings {
+    /// Where the log and the index are.
+    pub(crate) backend: Backend,
     /// The log of a cluster.
     pub(crate) kafka: KafkaConfig,
     /// The index of a cluster.
@@ -29,7 +35,7 @@ pub(crate) struct Settings {
     pub(crate) secondary: Option<ElasticsearchConfig>,
     /// Where `setup` puts the Kibana dashboard.
     pub(crate) kibana: KibanaConfig,
-    /// The embedded store.
+    /// The embedded store; in a cluster it holds the bolts' state only.
     pub(crate) store: EmbeddedConfig,
     /// The producers and the sample feed.
     pub(crate) producers: ProducersConfig,
@@ -37,6 +43,17 @@ pub(crate) struct Settings {
     pub(crate) topology: TopologyConfig,
     /// The page.
     pub(crate) page: PageOptions,
+}
+
+/// Where the log and the index are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Backend {
+    /// In one file; no server is needed.
+    #[default]
+    Embedded,
+    /// In Kafka and Elasticsearch.
+    Cluster,
 }
 
 /// What is wrong with the configuration.
@@ -59,16 +76,13 @@ impl Settings {
             Some(file) => builder.add_source(File::from(file).format(FileFormat::Toml)),
             None => builder.add_source(File::new(DEFAULT_FILE, FileFormat::Toml).required(false)),
         };
-        let environment = Environment::with_prefix(PREFIX)
-            .prefix_separator("__")
-            .separator("__")
-            .try_parsing(true)
-            .list_separator(",")
-            .with_list_parse_key("page.hosts_allowed")
-            .with_list_parse_key("kafka.bootstrap_servers")
-            .with_list_parse_key("elasticsearch.urls")
-            .with_list_parse_key("secondary.urls");
-        let settings: Self = builder.add_source(environment).build()?.try_deserialize()?;
+        let (secrets, plain) = std::env::vars().partition(|(name, _)| is_secret(name));
+        let parsed =
+            LISTS.iter().fold(environment(plain).try_parsing(true).list_separator(","), |source, list| {
+                source.with_list_parse_key(list)
+            });
+        let sources = builder.add_source(parsed).add_source(environment(secrets));
+        let settings: Self = sources.build()?.try_deserialize()?;
         settings.validate()?;
         Ok(settings)
     }
@@ -80,9 +94,22 @@ impl Settings {
         self.kafka.validate().map_err(Into::into).map_err(refuse("kafka"))?;
         self.elasticsearch.validate().map_err(Into::into).map_err(refuse("elasticsearch"))?;
         self.kibana.validate().map_err(Into::into).map_err(refuse("kibana"))?;
+        if let Some(secondary) = &self.secondary {
+            secondary.validate().map_err(Into::into).map_err(refuse("secondary"))?;
+        }
         self.store.validate().map_err(Into::into).map_err(refuse("store"))?;
         self.producers.validate().map_err(Into::into).map_err(refuse("producers"))?;
         self.topology.validate().map_err(Into::into).map_err(refuse("topology"))?;
         self.page.check().map_err(Into::into).map_err(refuse("page"))
     }
+}
+
+/// The environment's settings among these variables.
+fn environment(variables: HashMap<String, String>) -> Environment {
+    Environment::with_prefix(PREFIX).prefix_separator("__").separator("__").source(Some(variables))
+}
+
+/// Whether a variable is kept letter for letter: a password of digits is no number.
+fn is_secret(name: &str) -> bool {
+    ["PASSWORD", "API_KEY", "USERNAME"].iter().any(|ending| name.ends_with(ending))
 }

@@ -8,6 +8,8 @@
 mod bad_input;
 /// The command line's contract and its answers to mistakes.
 mod cli;
+/// The same dashboard on real Kafka and Elasticsearch.
+mod cluster;
 /// The daemons as separate processes on one store, fed by a local server.
 mod daemons;
 /// Killed at any moment and started again, the result is the undisturbed one.

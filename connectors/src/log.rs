@@ -251,6 +251,11 @@ pub trait LogConsumer: Send {
     /// This member's lag, one entry an assigned partition.
     fn lag(&mut self) -> Result<Vec<Lag>, LogError>;
 
+    /// Whether the group has committed all that was appended before this call.
+    fn is_drained(&mut self) -> Result<bool, LogError> {
+        Ok(self.lag()?.iter().all(|lag| lag.committed.offset >= lag.end_offset))
+    }
+
     /// How many records retention deleted before this consumer came to read them. Reading goes on at the oldest
     /// record that is left.
     fn missed(&self) -> u64 {

@@ -4,10 +4,11 @@ use std::io::{self, BufWriter, Write};
 
 use anyhow::{Context as _, ensure};
 use btc_topology::documents::INDICES;
-use trombe_connectors::{EmbeddedStore, Index, StoredDocument};
+use trombe_connectors::{Index, StoredDocument};
 
 use crate::cli::ExportArgs;
 use crate::settings::Settings;
+use crate::stores::open_index;
 
 /// Documents read from the store at a time.
 const PAGE_DOCUMENTS_MAX: usize = 1_000;
@@ -19,13 +20,12 @@ pub(crate) async fn run(arguments: ExportArgs, settings: &Settings) -> anyhow::R
         "there is no index {index}; the indices are {}",
         INDICES.join(", ")
     );
-    ensure!(file.is_file(), "there is no store {}; mend --store", file.display());
-    let store = EmbeddedStore::open(&file, settings.store.clone())?;
+    let store = open_index(file.as_deref(), settings)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    write_all(&store, &index, &mut out).await
+    write_all(store.as_ref(), &index, &mut out).await
 }
 
-async fn write_all(store: &EmbeddedStore, index: &str, out: &mut impl Write) -> anyhow::Result<()> {
+async fn write_all(store: &dyn Index, index: &str, out: &mut impl Write) -> anyhow::Result<()> {
     let mut after: Option<String> = None;
     loop {
         let page = store.scan(index, after.as_deref(), PAGE_DOCUMENTS_MAX).await?;

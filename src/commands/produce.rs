@@ -1,27 +1,31 @@
-//! `produce`: one producer daemon.
+//! `produce`: one producer daemon, or a feed to its end.
 
 use std::sync::Arc;
 
-use btc_producers::{FeedKind, Progress};
-use trombe_connectors::Log;
+use btc_producers::{FeedKind, Progress, Run, Speed};
 
 use crate::cli::{ProduceArgs, Producer};
-use crate::feed::{open_store, store_file};
+use crate::feed;
 use crate::interrupt::interrupt;
 use crate::settings::Settings;
+use crate::stores::{open_log, place, store_file};
 
 pub(crate) async fn run(arguments: ProduceArgs, settings: Settings) -> anyhow::Result<()> {
-    let file = store_file(arguments.store.as_deref(), FeedKind::Live, "");
-    let store = open_store(&file, FeedKind::Live, &settings.store)?;
-    btc_topology::create_topics(&store, &settings.topology).await?;
-    let log: Arc<dyn Log> = Arc::new(store);
-    tracing::info!(store = %file.display(), producer = ?arguments.producer, "producing");
+    let ProduceArgs { producer, store, source } = arguments;
+    let options = feed::options(source, |_| Speed::Max, Run::Replay, &settings)?;
+    let kind = if producer == Producer::Feed { options.feed.kind() } else { FeedKind::Live };
+    let file = store_file(store.as_deref(), kind, "", &settings);
     let (progress, interrupt) = (Arc::new(Progress::new()), interrupt()?);
-    let summary = match arguments.producer {
+    let Some(log) = open_log(&file, kind, &settings, &interrupt).await? else {
+        return Ok(());
+    };
+    tracing::info!(place = place(&file, &settings), ?producer, "producing");
+    let summary = match producer {
         Producer::Bpi => btc_producers::bpi(log, settings.producers, progress, interrupt).await?,
         Producer::Blockchain => {
             btc_producers::blockchain(log, settings.producers, progress, interrupt).await?
         }
+        Producer::Feed => btc_producers::feed(log, options, progress, interrupt).await?,
     };
     tracing::info!(
         messages = summary.messages,

@@ -6,18 +6,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use btc_producers::{FeedOptions, Progress, Run, Speed, Summary};
+use btc_producers::{Feed, Progress, Run, Speed, Summary};
 use btc_topology::documents::INDICES;
 use indicatif::{ProgressBar, ProgressStyle};
-use trombe_connectors::{EmbeddedStore, Index, Log};
+use trombe_connectors::Index;
 
 use crate::advance::Advance;
 use crate::cli::RunArgs;
 use crate::console::print;
-use crate::feed::{self, open_store, store_file};
+use crate::feed;
 use crate::interrupt::interrupt;
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
+use crate::stores::{Stores, store_file};
 
 /// How often the progress bar moves.
 const REDRAW_MS: u64 = 100;
@@ -26,39 +27,33 @@ const BAR_STEPS: u32 = 1_000;
 
 pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
     let started = Instant::now();
-    let feed = feed::parse(&arguments.feed)?;
-    feed::expect_files(&arguments.prices, "--prices")?;
     settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
-    let kind = feed.kind();
-    let file = store_file(arguments.store.as_deref(), kind, "-replay");
-    let options = FeedOptions {
-        feed,
-        prices_csv: arguments.prices,
-        speed: arguments.speed.map_or(Speed::Max, Speed::Factor),
-        run: Run::Replay,
-        config: settings.producers,
-    };
-    if options.feed == btc_producers::Feed::Live {
+    let options = feed::options(arguments.source, |_| Speed::Max, Run::Replay, &settings)?;
+    if options.feed == Feed::Live {
         bail!(
             "--feed live has no end to replay to; use `up --feed live`, or `record` it and replay the recording"
         );
     }
+    let kind = options.feed.kind();
+    let file = store_file(arguments.store.as_deref(), kind, "-replay", &settings);
     let interrupt = interrupt()?;
-    let store = open_store(&file, kind, &settings.store)?;
-    let pipeline = Pipeline::start(&store, settings.topology).await?;
+    let Some(stores) = Stores::open(&file, kind, &settings, &interrupt).await? else {
+        bail!("interrupted before the log answered; nothing was read");
+    };
+    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
     let progress = Arc::new(Progress::new());
     let drawing = tokio::spawn(draw(Advance::new(Arc::clone(&progress), pipeline.observer())));
 
-    let log: Arc<dyn Log> = Arc::new(store.clone());
-    let produced = btc_producers::feed(log, options, Arc::clone(&progress), interrupt.clone()).await;
+    let produced =
+        btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), interrupt.clone()).await;
     let drained = produced.is_ok() && interrupt.peek().is_none() && pipeline.drain(&interrupt);
     drawing.abort();
     pipeline.shutdown();
     let produced = produced?;
     if !drained {
-        bail!("interrupted; the same command goes on with the store {}", file.display());
+        bail!("interrupted; the same command goes on ({})", stores.place);
     }
-    print_summary(&produced, &store, started.elapsed()).await
+    print_summary(&produced, stores.index.as_ref(), started.elapsed()).await
 }
 
 /// A bar on a terminal; nothing elsewhere.
@@ -83,7 +78,7 @@ fn steps(share: f64) -> u64 {
     (share * f64::from(BAR_STEPS)) as u64
 }
 
-async fn print_summary(produced: &Summary, store: &EmbeddedStore, took: Duration) -> anyhow::Result<()> {
+async fn print_summary(produced: &Summary, store: &dyn Index, took: Duration) -> anyhow::Result<()> {
     let mut text = format!(
         "Replayed {} messages in {:.1} s: {} prices, {} transactions, {} blocks, {} dead letters of the feed.\n",
         produced.messages,

@@ -3,59 +3,55 @@
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use btc_producers::{FeedKind, FeedOptions, Progress, Run, Speed};
+use btc_producers::{FeedKind, Progress, Run, Speed};
 use btc_topology::documents::{RAW_BLOCKS, RAW_BPI, RAW_TRANSACTIONS, RawDocument};
 use chrono::{DateTime, Utc};
 use tokio::net::TcpListener;
-use trombe_connectors::{EmbeddedStore, Index as _, Log, Range};
+use trombe_connectors::{Index, Range};
 
 use crate::advance::Advance;
 use crate::cli::RunArgs;
 use crate::console::tell;
-use crate::feed::{self, open_store, store_file};
+use crate::feed;
 use crate::interrupt::{either, interrupt};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
+use crate::stores::{Stores, store_file};
 
 pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
-    let feed = feed::parse(&arguments.feed)?;
-    feed::expect_files(&arguments.prices, "--prices")?;
     settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
-    let kind = feed.kind();
-    let file = store_file(arguments.store.as_deref(), kind, "");
+    let run = Run::Up { now: Utc::now(), since: None };
+    let mut options = feed::options(arguments.source, unhurried, run, &settings)?;
+    let kind = options.feed.kind();
+    let file = store_file(arguments.store.as_deref(), kind, "", &settings);
     let listen = arguments.listen.unwrap_or(settings.page.listen);
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; end the program that does, or choose another --listen")
     })?;
     let interrupt = interrupt()?;
-    let store = open_store(&file, kind, &settings.store)?;
-    let pipeline = Pipeline::start(&store, settings.topology).await?;
+    let Some(stores) = Stores::open(&file, kind, &settings, &interrupt).await? else {
+        return Ok(());
+    };
+    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
 
     let progress = Arc::new(Progress::new());
-    let speed = arguments.speed.map_or(unhurried(kind), Speed::Factor);
-    let options = FeedOptions {
-        feed,
-        prices_csv: arguments.prices,
-        speed,
-        run: Run::Up { now: Utc::now(), since: stored_until(&store).await? },
-        config: settings.producers,
-    };
-    let log: Arc<dyn Log> = Arc::new(store.clone());
-    let mut producing =
-        tokio::spawn(btc_producers::feed(log, options, Arc::clone(&progress), interrupt.clone()));
+    options.run = Run::Up { now: Utc::now(), since: stored_until(stores.index.as_ref()).await? };
+    let feed =
+        btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), interrupt.clone());
+    let mut producing = tokio::spawn(feed);
 
     let mut page = settings.page;
     page.feed_label = format!("{kind} data");
     let address = listener.local_addr()?;
     tell(format_args!(
-        "Bitcoin dashboard ({kind} data) on http://{address} - store {} - Ctrl-C ends it",
-        file.display()
+        "Bitcoin dashboard ({kind} data) on http://{address} - {} - Ctrl-C ends it",
+        stores.place
     ));
     let (page_over, page_ended) = tokio::sync::oneshot::channel::<()>();
     let until = either(interrupt.clone(), async { page_ended.await.unwrap_or(()) });
     let serving = tokio::spawn(btc_dashboard_web::serve(
         listener,
-        Arc::new(store),
+        stores.index,
         pipeline.status_source(Some(Advance::new(progress, pipeline.observer()))),
         page,
         until,
@@ -91,7 +87,7 @@ fn unhurried(kind: FeedKind) -> Speed {
 
 /// The moment up to which everything is stored: a topic is written in the order of its times, so it is complete up to its
 /// newest message, and what has reached the index was in the log.
-async fn stored_until(store: &EmbeddedStore) -> anyhow::Result<Option<DateTime<Utc>>> {
+async fn stored_until(store: &dyn Index) -> anyhow::Result<Option<DateTime<Utc>>> {
     let mut until = Some(DateTime::<Utc>::MAX_UTC);
     for index in [RAW_BPI, RAW_BLOCKS, RAW_TRANSACTIONS] {
         let all = Range {

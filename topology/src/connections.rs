@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use trombe::StateStore;
-use trombe_connectors::{Index, Log};
+use trombe_connectors::{EmbeddedStore, Index, Log};
+
+use crate::EmbeddedState;
 
 /// The stores behind one Bitcoin topology. Clones share them.
 #[derive(Clone)]
@@ -21,6 +23,19 @@ pub struct Connections {
     /// The id of what `state` keeps. It is stored with every committed offset, so that a new or lost state reads the log anew
     /// (see [`ConsumerOptions::identity`](trombe_connectors::ConsumerOptions::identity)).
     pub identity: String,
+}
+
+impl Connections {
+    /// All of it in one embedded store.
+    pub fn embedded(store: EmbeddedStore) -> Self {
+        Self {
+            log: Arc::new(store.clone()),
+            index: Arc::new(store.clone()),
+            state: Arc::new(EmbeddedState::new(store)),
+            secondary: None,
+            identity: String::new(),
+        }
+    }
 }
 
 impl fmt::Debug for Connections {

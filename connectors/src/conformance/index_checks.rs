@@ -152,6 +152,18 @@ pub(super) async fn a_limited_range_keeps_the_newest(index: &impl Index) {
     assert_eq!(ids(&range(index, &name, 0, 8, 0).await), [""; 0]);
 }
 
+pub(super) async fn the_oldest_document_is_the_first_by_time(index: &impl Index) {
+    let name = unique("oldest");
+    assert_eq!(index.oldest(&name).await.expect("the index answers"), None);
+    let times = [("b", 300), ("c", 100), ("a", 200)];
+    bulk(index, times.map(|(id, at)| document(&name, id, 1, at)).to_vec()).await;
+    count_is(index, &name, 3).await;
+    let oldest = async || index.oldest(&name).await.expect("the index answers").map(|document| document.id);
+    eventually(Some("c".to_owned()), oldest).await;
+    bulk(index, vec![document(&name, "c", 2, 400)]).await;
+    eventually(Some("a".to_owned()), oldest).await;
+}
+
 pub(super) async fn a_document_can_move_in_time(index: &impl Index) {
     let name = unique("move");
     bulk(index, vec![document(&name, "moved", 1, 100), document(&name, "still", 1, 100)]).await;

@@ -81,6 +81,7 @@ pub async fn index<I: Index>(make: impl Fn() -> I) {
     check::indices_are_apart(&make()).await;
     check::a_range_is_half_open_and_oldest_first(&make()).await;
     check::a_limited_range_keeps_the_newest(&make()).await;
+    check::the_oldest_document_is_the_first_by_time(&make()).await;
     check::a_document_can_move_in_time(&make()).await;
     check::a_scan_pages_through_everything_by_id(&make()).await;
     check::the_revision_changes_with_the_documents(&make()).await;

@@ -256,6 +256,16 @@ impl LogConsumer for Consumer {
         Ok(self.assigned.iter().map(lag).collect())
     }
 
+    fn is_drained(&mut self) -> Result<bool, LogError> {
+        let slots: Vec<_> = self.assigned.iter().map(|partition| partition.slot.clone()).collect();
+        if slots.is_empty() {
+            return Ok(true);
+        }
+        let ends = start::ends(&self.client, &slots, self.timeouts.lag);
+        let ends = ends.map_err(|error| log_error("find the ends of partitions", &error))?;
+        Ok(self.assigned.iter().zip(ends).all(|(partition, end)| partition.restart() >= end))
+    }
+
     fn missed(&self) -> u64 {
         self.missed
     }

@@ -235,7 +235,9 @@ impl LogSpout {
             return Ok(Next::Emitted);
         }
         let is_quiet = is_feed_over && self.polled.is_empty() && self.offsets.open_count() == 0;
-        if is_quiet && self.commit() && self.signals.draining.is_over(&self.name, moves) {
+        // A poll that gives nothing is no proof of an end where records come over a network.
+        let is_drained = is_quiet && self.commit() && self.connect()?.is_drained()?;
+        if is_drained && self.signals.draining.is_over(&self.name, moves) {
             return Ok(Next::Exhausted);
         }
         Ok(Next::Idle(self.options.poll_interval))

@@ -8,6 +8,7 @@ mod disturbed;
 mod index_away;
 mod mainnet;
 mod market;
+mod on_kafka;
 mod reorganisations;
 mod retention;
 mod same_documents;

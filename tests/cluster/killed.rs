@@ -1,0 +1,121 @@
+//! Goal: whatever is killed, no document is lost, doubled or wrong. Method: `kill -9` a broker, the Elasticsearch master,
+//! the topology and the producer while a sample feed runs at a hundred times its speed; compare with an undisturbed
+//! embedded run.
+
+use std::time::{Duration, Instant};
+
+use super::servers::{Cluster, Daemon, Topology, exclusively, service};
+use crate::support::{Bench, INDICES, wait_for};
+
+/// Three hours at the real rate of transactions: 108 seconds at this speed.
+pub(super) const SAMPLE: [(&str, &str); 2] = [
+    ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__HISTORY_HOURS", "3"),
+    ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND", "7"),
+];
+pub(super) const PRODUCE: [&str; 6] = ["produce", "feed", "--feed", "sample", "--speed", "100"];
+
+/// The feed's whole length, and as long again for a slow machine.
+pub(super) const FEED_MAX: Duration = Duration::from_mins(5);
+/// From the feed's end until everything is computed.
+const CATCH_UP_MAX: Duration = Duration::from_mins(3);
+
+/// Records that the topology has not committed while all is well: about a second of this feed.
+const LAG_USUAL: f64 = 2_000.0;
+
+/// The undisturbed run's documents.
+pub(super) fn expected() -> Vec<String> {
+    let embedded = Bench::new();
+    embedded.replay(&["sample"], &SAMPLE);
+    INDICES.iter().map(|index| embedded.export(index)).collect()
+}
+
+/// Waits until the cluster holds exactly these documents, and says how many they are.
+#[track_caller]
+pub(super) fn expect_documents(cluster: &Cluster, expected: &[String]) -> usize {
+    let deadline = Instant::now() + CATCH_UP_MAX;
+    loop {
+        let got = cluster.exports();
+        if got == expected {
+            return got.iter().map(|export| export.lines().count()).sum();
+        }
+        if Instant::now() > deadline {
+            for ((index, expected), got) in INDICES.iter().zip(expected).zip(&got) {
+                let (wanted, there) = (expected.lines().count(), got.lines().count());
+                let wrong =
+                    expected.lines().zip(got.lines()).filter(|(expected, got)| expected != got).count();
+                eprintln!("{index}: {there} documents of {wanted}, {wrong} lines differ");
+            }
+            panic!("the cluster's documents are not the undisturbed run's");
+        }
+    }
+}
+
+/// Waits until the lag is the usual one again.
+#[track_caller]
+pub(super) fn settle(topology: &Topology) {
+    wait_for("the usual lag", || topology.metric("trombe_consumer_lag").is_some_and(|lag| lag < LAG_USUAL));
+}
+
+/// How long `action` and the return to the usual lag took; `action` ends with everything running again.
+fn recovery(what: &str, topology: &Topology, action: impl FnOnce()) {
+    let started = Instant::now();
+    action();
+    settle(topology);
+    eprintln!("{what}: killed, restarted and caught up in {:.1} s", started.elapsed().as_secs_f64());
+}
+
+fn master() -> String {
+    let nodes = std::env::var("TROMBE_ELASTICSEARCH").unwrap();
+    let nodes: Vec<&str> = nodes.split(',').collect();
+    let url = format!("{}/_cat/master?h=node", nodes[0]);
+    let output = std::process::Command::new("curl").args(["-s", "-m", "5", &url]).output().unwrap();
+    let name = String::from_utf8(output.stdout).unwrap();
+    let number = name.trim().trim_start_matches(|c: char| !c.is_ascii_digit()).to_owned();
+    assert!((1..=nodes.len()).any(|n| n.to_string() == number), "the master is `{name}`");
+    number
+}
+
+#[test]
+fn kills_of_everything_change_no_document() {
+    let _servers = exclusively();
+    let Some(cluster) = Cluster::find_mortal("cluster-killed") else {
+        return;
+    };
+    let expected = expected();
+    let mut topology = Topology::start(&cluster, &SAMPLE);
+    let mut producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+    let executed = |topology: &Topology| topology.metric("trombe_component_acked_total").unwrap_or(0.0);
+    wait_for("the first documents", || executed(&topology) > 1_000.0);
+
+    recovery("a broker", &topology, || {
+        service("kafka", &["kill", "2"]);
+        service("kafka", &["start", "2"]);
+    });
+    recovery("the Elasticsearch master", &topology, || {
+        let master = master();
+        service("elasticsearch", &["kill", &master]);
+        service("elasticsearch", &["start", &master]);
+    });
+    let started = Instant::now();
+    topology.daemon.kill();
+    topology = Topology::start(&cluster, &SAMPLE);
+    settle(&topology);
+    eprintln!("the topology: killed, restarted and caught up in {:.1} s", started.elapsed().as_secs_f64());
+
+    let (started, before) = (Instant::now(), executed(&topology));
+    producer.kill();
+    producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+    wait_for("messages of the new producer", || executed(&topology) > before + 1_000.0);
+    eprintln!("the producer: killed and heard again after {:.1} s", started.elapsed().as_secs_f64());
+
+    producer.finish(FEED_MAX);
+    let documents = expect_documents(&cluster, &expected);
+    let failed = topology.metric("trombe_component_failed_total").unwrap();
+    let sent = topology.metric("trombe_log_end_offset").unwrap_or_default();
+    let memory = topology.daemon.resident_mib_max();
+    topology.daemon.interrupt();
+    assert!(cluster.exports() == expected, "the end of the topology changed a document");
+    eprintln!(
+        "{sent} messages sent, {documents} documents compared, {failed} tuples failed, {memory} MiB at most"
+    );
+}

@@ -1,0 +1,8 @@
+//! The same dashboard on real Kafka and Elasticsearch: the same documents, whatever is killed.
+//!
+//! `tests/services/run` starts the servers and says where they are; without them these tests are skipped, loudly.
+
+mod equal;
+mod killed;
+mod outage;
+mod servers;
