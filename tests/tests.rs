@@ -10,6 +10,8 @@ mod bad_input;
 mod cli;
 /// The same dashboard on real Kafka and Elasticsearch.
 mod cluster;
+/// The containers: the compose file and the Dockerfile as data.
+mod compose;
 /// The daemons as separate processes on one store, fed by a local server.
 mod daemons;
 /// Killed at any moment and started again, the result is the undisturbed one.
