@@ -79,7 +79,7 @@ fn chart(
         })
         .collect();
     let params = json!({
-        "type": kind,
+        "type": shape,
         "grid": { "categoryLines": false },
         "categoryAxes": [{
             "id": "CategoryAxis-1", "type": "category", "position": categories_at, "show": true, "style": {},

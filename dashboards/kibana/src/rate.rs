@@ -31,7 +31,7 @@ pub(crate) fn per_minute(names: Names<'_>, pattern: &str, lines: &[Line]) -> Loo
             {
                 "id": "rate-per-minute", "type": "math",
                 "variables": [{ "id": "rate-variable", "name": "count", "field": "rate-count" }],
-                "script": "params.count / (params._interval / 60000)",
+                "script": "params.count * 60000 / params._interval",
             },
         ],
         "separate_axis": 0, "axis_position": "left", "formatter": "number", "value_template": "{{value}} / min",

@@ -70,7 +70,7 @@ fn alter_state(all: &mut [Value], id: &str, path: &str, value: Value) {
 type Mistake = (&'static str, fn(&mut Vec<Value>));
 
 #[rustfmt::skip]
-const MISTAKES: [Mistake; 31] = [
+const MISTAKES: [Mistake; 32] = [
     ("has the keys", |all| all.push(json!({ "exportedCount": 1 }))),
     ("is of an unknown type", |all| find(all, "btc-price")["type"] = json!("lens")),
     ("has the versions", |all| find(all, "btc-price")["migrationVersion"] = json!({ "visualization": "7.11.0" })),
@@ -84,6 +84,7 @@ const MISTAKES: [Mistake; 31] = [
     ("/panelsJSON is no JSON", |all| find(all, "bitcoin-dashboard")["attributes"]["panelsJSON"] = json!("[")),
     ("two titles", |all| alter_state(all, "btc-price", "/title", json!("Price"))),
     ("unknown kind", |all| alter_state(all, "btc-price", "/type", json!("lines"))),
+    ("two kinds", |all| alter_state(all, "btc-miners-day-btc", "/params/type", json!("horizontal_bar"))),
     ("its references []", |all| find(all, "btc-price")["references"] = json!([])),
     ("\"eur_price\" is not possible", |all| alter_state(all, "btc-price", "/aggs/0/params/field", json!("eur_price"))),
     ("\"source\" is not possible", |all| alter_state(all, "btc-price", "/aggs/0/params/field", json!("source"))),
