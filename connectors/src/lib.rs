@@ -28,6 +28,8 @@
 //! ```
 
 mod acceptable;
+#[cfg(feature = "archive")]
+pub mod archive;
 mod backoff;
 pub mod conformance;
 pub mod elasticsearch;

@@ -234,8 +234,6 @@ pub trait LogConsumer: Send {
     /// Adds to `records` what is there, oldest first within a partition and fairly between partitions, without
     /// waiting for more. Stops at `records_max` records, or once `bytes_max` bytes of payload are exceeded. After an
     /// error `records` is as it was, and the next poll begins where this one did.
-    ///
-    /// A poll without room gives nothing, but still keeps the member in its group.
     fn poll(
         &mut self,
         records_max: usize,
@@ -269,8 +267,6 @@ pub trait LogConsumer: Send {
     /// A partition that is being revoked stays with this member until [`release`](Self::release), so that what is under
     /// way can be finished and committed first: nothing is done twice. One that is `lost` (the group gave this member up)
     /// already belongs to another, and cannot be committed.
-    ///
-    /// Each call tells of all that wait to be released, and once of each that is lost.
     fn revoking(&mut self) -> Vec<Revoked> {
         Vec::new()
     }

@@ -35,6 +35,13 @@ pub enum ProduceError {
     /// A feed of files was asked for, and there is none.
     #[error("no input file among {0:?}; name a file, or a folder that holds some")]
     NoInput(Vec<PathBuf>),
+    /// An archive cannot be read, or is damaged.
+    #[cfg(feature = "archive")]
+    #[error("the feed stopped at the archive: {0}")]
+    Archive(#[from] trombe_connectors::archive::ArchiveError),
+    /// An archive was asked for, and this program was built without.
+    #[error("this program was built without archives; build it with `--features archive`")]
+    NoArchive,
     /// A replay was asked of a feed that has no end.
     #[error("the live feed has no end to replay to; use `up`, or replay a recording of it")]
     Endless,

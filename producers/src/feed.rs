@@ -1,5 +1,7 @@
 //! Any feed, to its end or until the shutdown.
 
+#[cfg(feature = "archive")]
+mod archive;
 mod blocks;
 mod files;
 mod lines;
@@ -43,6 +45,13 @@ pub enum Feed {
     Recording(Vec<PathBuf>),
     /// Raw blocks and bitcoind's `blk*.dat` files, or folders of them.
     Blocks(Vec<PathBuf>),
+    /// An archive of another log's topics, whose messages are appended as they are. Needs the feature `archive`.
+    Archive {
+        /// A folder's path, `file:///folder` or `s3://bucket/prefix`.
+        address: String,
+        /// What the archive says of its feed.
+        kind: FeedKind,
+    },
 }
 
 impl Feed {
@@ -53,6 +62,7 @@ impl Feed {
             Self::Sample => FeedKind::Sample,
             Self::Recording(_) => FeedKind::Recording,
             Self::Blocks(_) => FeedKind::Blocks,
+            Self::Archive { kind, .. } => *kind,
         }
     }
 }
@@ -149,6 +159,12 @@ impl FeedOptions {
             ),
             (Feed::Recording(paths), _) => (Box::new(Recording::open(paths, progress)?), from_first),
             (Feed::Blocks(paths), _) => (Box::new(BlockFiles::open(paths, progress)?), from_first),
+            #[cfg(feature = "archive")]
+            (Feed::Archive { address, .. }, _) => {
+                (Box::new(archive::Archived::at(address, Arc::clone(progress))), from_first)
+            }
+            #[cfg(not(feature = "archive"))]
+            (Feed::Archive { .. }, _) => return Err(ProduceError::NoArchive),
         }))
     }
 }

@@ -66,6 +66,14 @@ impl fmt::Display for FeedKind {
 }
 
 impl FeedKind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Live, Self::Sample, Self::Recording, Self::Blocks];
+
+    /// The kind of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
     /// The name in the `feed` header.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -30,6 +30,7 @@
 //!
 //! Architecture invariant: nothing here knows which log, index or state store it talks to; only [`EmbeddedState`] names one.
 
+mod archive;
 mod backoff;
 mod config;
 mod connections;
@@ -55,6 +56,9 @@ mod transactions;
 mod volume;
 mod wiring;
 
+pub use archive::ArchiveConfig;
+#[cfg(feature = "archive")]
+pub use archive::{ArchiveOptions, archive, archive_engine};
 pub use config::{ConfigError, TopologyConfig};
 pub use connections::Connections;
 pub use health::{Health, WriteCounts};

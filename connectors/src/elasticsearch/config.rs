@@ -55,8 +55,7 @@ pub struct ElasticsearchConfig {
     pub compress: bool,
     /// When a write is answered.
     pub refresh: Refresh,
-    /// The longest answer that is understood. One that announces more is not read. One that announces no length is read whole
-    /// first, because the official client gives it in no other way; `request_timeout_ms` ends it, and what is asked for is small.
+    /// The longest answer that is understood.
     pub response_bytes_max: usize,
     /// The documents that one search answers at most. Elasticsearch's `index.max_result_window` allows 10,000.
     pub read_count_max: usize,

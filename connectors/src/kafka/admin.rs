@@ -1,7 +1,8 @@
 //! Topics: making them, and saying how they differ from what is wanted.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{
@@ -13,10 +14,13 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::client::BATCH_OVERHEAD_BYTES;
 use super::config::KafkaConfig;
-use super::error::{log_error, of_code};
-use super::metadata;
+use super::error::{is_missing_topic, log_error, of_code};
+use crate::backoff::{Backoff, random};
 use crate::wait::wait;
 use crate::{LogError, TopicOptions};
+
+/// Brokers learn of a new topic one after the other, so one answer is not enough to know.
+pub(super) const ANSWERS: usize = 3;
 
 /// A setting of a topic as it should be.
 struct Wanted {
@@ -24,6 +28,13 @@ struct Wanted {
     value: i64,
     /// More is as good.
     is_minimum: bool,
+}
+
+/// How a topic is laid out.
+struct Layout {
+    /// The brokers of each partition.
+    replicas: Vec<usize>,
+    has_leaders: bool,
 }
 
 /// A connection for administration. It blocks; made for one use.
@@ -44,9 +55,9 @@ impl<'a> Admin<'a> {
 
     /// Brings the topic to what is wanted, as far as that is possible, and says what it changed.
     pub(super) fn bring_about(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
-        if metadata::find(self.client.inner(), topic, self.timeout)?.is_none() {
+        if self.layout(topic)?.is_none() {
             let is_ours = self.create(topic, options)?;
-            metadata::await_leaders(self.client.inner(), topic, self.timeout)?;
+            self.await_leaders(topic)?;
             if is_ours {
                 // It has its settings from its creation; a broker that has not heard of them yet would deny it.
                 return Ok(vec![format!(
@@ -68,7 +79,7 @@ impl<'a> Admin<'a> {
 
     /// How the topic differs from what is wanted, a sentence each.
     pub(super) fn drift(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
-        let Some(layout) = metadata::find(self.client.inner(), topic, self.timeout)? else {
+        let Some(layout) = self.layout(topic)? else {
             return Ok(vec![format!("topic `{topic}` is absent")]);
         };
         let mut drift = Vec::new();
@@ -122,6 +133,45 @@ impl<'a> Admin<'a> {
             }
         }
         Ok(true)
+    }
+
+    fn await_leaders(&self, topic: &str) -> Result<(), LogError> {
+        let deadline = Instant::now() + self.timeout;
+        let backoff = Backoff { ms_min: 10, ms_max: 200 };
+        let (mut seen, mut attempt) = (0, 0);
+        while seen < ANSWERS {
+            if self.layout(topic)?.is_some_and(|layout| layout.has_leaders) {
+                seen += 1;
+                continue;
+            }
+            seen = 0;
+            if Instant::now() >= deadline {
+                return Err(LogError::Unavailable(format!("topic `{topic}` has no leaders yet")));
+            }
+            thread::sleep(backoff.wait(attempt, random()));
+            attempt += 1;
+        }
+        Ok(())
+    }
+
+    fn layout(&self, topic: &str) -> Result<Option<Layout>, LogError> {
+        let doing = format!("look at topic `{topic}`");
+        let metadata = self.client.inner().fetch_metadata(Some(topic), self.timeout);
+        let metadata = metadata.map_err(|error| log_error(&doing, &error))?;
+        let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else {
+            return Ok(None);
+        };
+        match found.error().map(Code::from) {
+            Some(code) if is_missing_topic(code) => return Ok(None),
+            // Partitions without a leader are told one by one below.
+            None | Some(Code::LeaderNotAvailable) => {}
+            Some(code) => return Err(of_code(&doing, code)),
+        }
+        let partitions = found.partitions();
+        Ok(Some(Layout {
+            replicas: partitions.iter().map(|partition| partition.replicas().len()).collect(),
+            has_leaders: !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0),
+        }))
     }
 
     fn wanted(&self, options: &TopicOptions) -> [Wanted; 4] {

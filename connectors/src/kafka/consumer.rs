@@ -153,11 +153,6 @@ impl Consumer {
         }
     }
 
-    /// Whether the group waits for an answer.
-    pub(super) fn is_rebalancing(&self) -> bool {
-        self.leaving.is_some() || !self.client.context().told().steps.is_empty()
-    }
-
     fn lose(&mut self, slots: &[Slot]) {
         for partition in self.assigned.extract_if(.., |partition| slots.contains(&partition.slot)) {
             let Position { topic, partition, .. } = partition.position(0);

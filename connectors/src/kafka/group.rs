@@ -85,7 +85,7 @@ impl ConsumerContext for Context {
             report("unassign", client.incremental_unassign(list));
             Step::Lost(slots)
         } else {
-            // The library has paused them, and ends that with the answer; a pause of ours would outlast it.
+            report("pause", client.pause(list));
             Step::Leave(slots)
         };
         tracing::debug!(?step, "rebalance");

@@ -28,7 +28,6 @@ mod consumer;
 mod context;
 mod error;
 mod group;
-mod metadata;
 mod poll;
 mod producer;
 mod properties;
@@ -43,14 +42,15 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rdkafka::producer::Producer as _;
+use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::runtime::Handle;
 
 pub use self::config::{Compression, KafkaConfig, KafkaConfigError};
 pub use self::security::{KafkaSecurity, SaslMechanism, SecurityProtocol};
 
-use self::admin::Admin;
+use self::admin::{ANSWERS, Admin};
 use self::consumer::Consumer;
-use self::error::log_error;
+use self::error::{is_missing_topic, log_error, of_code};
 use self::producer::{Producer, Receipt, size};
 use crate::{ConsumerOptions, Log, LogConsumer, LogError, Message, Position, TopicOptions, partition_of};
 
@@ -91,6 +91,19 @@ impl KafkaLog {
     ) -> Result<Vec<String>, LogError> {
         let options = options.clone();
         self.administer(topic, move |admin, topic| admin.bring_about(topic, &options)).await
+    }
+
+    /// What tells the cluster from any other one.
+    #[cfg(feature = "archive")]
+    pub async fn cluster_id(&self) -> Result<String, LogError> {
+        const ASK_MS_MAX: u64 = 10_000;
+        let shared = Arc::clone(&self.shared);
+        blocking(move || {
+            let producer = shared.producer.current();
+            let id = producer.client().fetch_cluster_id(Duration::from_millis(ASK_MS_MAX));
+            id.ok_or_else(|| LogError::Unavailable("no broker said which cluster it belongs to".to_owned()))
+        })
+        .await
     }
 
     /// How the topic differs from these options and this log's configuration, a sentence each.
@@ -164,13 +177,28 @@ impl Shared {
         if let Some(partitions) = self.known_partitions(topic) {
             return Ok(partitions);
         }
+        let doing = format!("look at topic `{topic}`");
         let timeout = Duration::from_millis(self.config.open_timeout_ms);
-        let producer = self.producer.current();
-        let found = metadata::find(producer.client(), &self.full_name(topic), timeout)?;
-        let partitions = found.and_then(|layout| u32::try_from(layout.replicas.len()).ok());
-        let partitions = partitions.ok_or_else(|| LogError::NoSuchTopic(topic.to_owned()))?;
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.to_owned(), partitions);
-        Ok(partitions)
+        let (client, full_name) = (self.producer.current(), self.full_name(topic));
+        for _ in 0..ANSWERS {
+            let metadata = client.client().fetch_metadata(Some(&full_name), timeout);
+            let metadata = metadata.map_err(|error| log_error(&doing, &error))?;
+            let Some(found) = metadata.topics().iter().find(|found| found.name() == full_name) else {
+                continue;
+            };
+            match found.error().map(Code::from) {
+                Some(code) if is_missing_topic(code) => continue,
+                None | Some(Code::LeaderNotAvailable) => {}
+                Some(code) => return Err(of_code(&doing, code)),
+            }
+            if let Some(partitions) = u32::try_from(found.partitions().len()).ok().filter(|count| *count > 0)
+            {
+                let mut known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
+                known.insert(topic.to_owned(), partitions);
+                return Ok(partitions);
+            }
+        }
+        Err(LogError::NoSuchTopic(topic.to_owned()))
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use rdkafka::Offset;
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::assignment::Partition;
 use super::consumer::Consumer;
 use super::error::{code, is_missing_topic, log_error};
 use super::read::is_passing;
@@ -150,8 +148,7 @@ impl Consumer {
     fn place_out_of_range(&mut self) -> Result<(), LogError> {
         let out: Vec<_> =
             (0..self.assigned.len()).filter(|&index| self.assigned[index].is_out_of_range).collect();
-        // A change of the assignment would count as the answer to a rebalance that is under way.
-        if out.is_empty() || self.is_rebalancing() {
+        if out.is_empty() {
             return Ok(());
         }
         let failed = |error: KafkaError| log_error("find the oldest record that is left", &error);
@@ -164,21 +161,16 @@ impl Consumer {
         for (at, &index) in out.iter().enumerate() {
             self.missed += self.assigned[index].place(lows[at], ends[at]);
         }
-        // The library has stopped reading these; only an assignment makes it begin again.
-        let list = |offset: &dyn Fn(&Partition) -> Offset| {
-            start::list(
-                out.iter().map(|&index| (self.assigned[index].slot.clone(), offset(&self.assigned[index]))),
-            )
-        };
-        let assigned = list(&|_| Offset::Invalid)
-            .and_then(|places| self.client.incremental_unassign(&places))
-            .and_then(|()| list(&Partition::offset))
-            .and_then(|places| self.client.incremental_assign(&places));
-        assigned.map_err(|error| {
+        let places =
+            out.iter().map(|&index| (self.assigned[index].slot.clone(), self.assigned[index].offset()));
+        let sought =
+            start::list(places).and_then(|places| self.client.seek_partitions(places, self.timeouts.open));
+        if let Err(error) = sought {
             for &index in &out {
                 self.assigned[index].is_out_of_range = true;
             }
-            failed(error)
-        })
+            return Err(failed(error));
+        }
+        Ok(())
     }
 }
