@@ -59,6 +59,8 @@ pub(crate) enum Command {
     Ui(UiArgs),
     /// Tee the live feeds into compressed NDJSON files for `--feed recording`.
     Record(RecordArgs),
+    /// Write the raw topics to Parquet files in a folder or on S3, for `--feed archive`.
+    Archive(ArchiveArgs),
     /// Set up the servers of a cluster: topics, index templates and indices, the Kibana dashboard. Without a
     /// target all of them. It may be repeated: only what is not as it should be is changed.
     Setup(SetupArgs),
@@ -96,7 +98,8 @@ pub(crate) struct ExportArgs {
 /// What a feed is read from, and how fast.
 #[derive(Clone, Debug, PartialEq, Args)]
 pub(crate) struct FeedArgs {
-    /// sample, live, recording PATH... or blocks PATH... (raw block files, blk*.dat files, folders of them).
+    /// sample, live, recording PATH..., blocks PATH... (raw block files, blk*.dat files, folders of them) or archive
+    /// URL (what `archive` has written).
     #[arg(long, num_args = 1.., value_names = ["FEED", "PATH"], default_value = "sample")]
     pub(crate) feed: Vec<String>,
     /// CSV of prices beside the feed, rows `unix,price[,...]`: each an observation at that time.
@@ -190,10 +193,22 @@ pub(crate) struct SetupArgs {
     pub(crate) check: bool,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveArgs {
+    /// A folder, `file:///folder` or `s3://bucket/prefix` (credentials and endpoint by the environment's `AWS_` variables).
+    #[arg(long, value_name = "URL")]
+    pub(crate) to: String,
+    /// The embedded store to read from; by default `bitcoin-dashboard-live.db` here. A cluster's log is Kafka.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// Write what is in the log, and end.
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
 fn parse_kind(text: &str) -> Result<FeedKind, String> {
-    let kinds = [FeedKind::Live, FeedKind::Sample, FeedKind::Recording, FeedKind::Blocks];
-    let kind = kinds.into_iter().find(|kind| kind.as_str() == text);
-    kind.ok_or_else(|| format!("give one of {}", kinds.map(FeedKind::as_str).join(", ")))
+    let kind = FeedKind::from_name(text);
+    kind.ok_or_else(|| format!("give one of {}", FeedKind::ALL.map(FeedKind::as_str).join(", ")))
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {

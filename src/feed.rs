@@ -9,10 +9,18 @@ use btc_records::PoolList;
 use crate::cli::FeedArgs;
 use crate::settings::Settings;
 
+/// What `--feed` may be.
+const FEEDS: &str = "sample, live, recording PATH..., blocks PATH... or archive URL";
+
 /// Understands `--feed NAME [PATH...]`.
-fn parse(words: &[String]) -> anyhow::Result<Feed> {
-    let (name, arguments) =
-        words.split_first().context("--feed wants sample, live, recording PATH... or blocks PATH...")?;
+async fn parse(words: &[String]) -> anyhow::Result<Feed> {
+    let (name, arguments) = words.split_first().with_context(|| format!("--feed wants {FEEDS}"))?;
+    if name == "archive" {
+        let [address] = arguments else {
+            bail!("--feed archive wants one URL: a folder or s3://bucket/prefix")
+        };
+        return archive(address).await;
+    }
     let paths: Vec<PathBuf> = arguments.iter().map(PathBuf::from).collect();
     let feed = match name.as_str() {
         "sample" => Feed::Sample,
@@ -20,14 +28,14 @@ fn parse(words: &[String]) -> anyhow::Result<Feed> {
         "recording" => Feed::Recording(paths.clone()),
         "blocks" => Feed::Blocks(paths.clone()),
         other => {
-            bail!("--feed {other}: no such feed; give sample, live, recording PATH... or blocks PATH...")
+            bail!("--feed {other}: no such feed; give {FEEDS}")
         }
     };
     match feed {
         Feed::Sample | Feed::Live => {
             ensure!(paths.is_empty(), "--feed {name} takes no path; leave {} out", arguments.join(" "));
         }
-        Feed::Recording(_) | Feed::Blocks(_) => {
+        Feed::Recording(_) | Feed::Blocks(_) | Feed::Archive { .. } => {
             ensure!(!paths.is_empty(), "--feed {name} wants at least one PATH, a file or a folder of files");
         }
     }
@@ -37,16 +45,40 @@ fn parse(words: &[String]) -> anyhow::Result<Feed> {
     Ok(feed)
 }
 
+/// The archive at this address, labelled as the feed that it was written from.
+#[cfg(feature = "archive")]
+async fn archive(address: &str) -> anyhow::Result<Feed> {
+    use trombe_connectors::archive::{Manifest, Place};
+    let manifest = Manifest::read(&Place::at(address)?).await?;
+    let manifest = manifest.with_context(|| format!("there is no archive at {address}; mend the URL"))?;
+    let kind = FeedKind::from_name(&manifest.origin.feed).with_context(|| {
+        format!("the archive at {address} is of an unknown feed, {}", manifest.origin.feed)
+    })?;
+    Ok(Feed::Archive { address: address.to_owned(), kind })
+}
+
+#[cfg(not(feature = "archive"))]
+#[expect(clippy::unused_async, reason = "its other half waits")]
+async fn archive(_: &str) -> anyhow::Result<Feed> {
+    Err(btc_producers::ProduceError::NoArchive.into())
+}
+
+/// The store's purpose, in its default name: what an archive gives is computed apart from what it was made of.
+pub(crate) fn purpose<'a>(feed: &Feed, otherwise: &'a str) -> &'a str {
+    if matches!(feed, Feed::Archive { .. }) { "-archive" } else { otherwise }
+}
+
 /// The feed, its prices and its pace as the command line says; `unhurried` is the pace if none is asked for.
-pub(crate) fn options(
+pub(crate) async fn options(
     source: FeedArgs,
     unhurried: impl Fn(FeedKind) -> Speed,
     run: Run,
     settings: &Settings,
 ) -> anyhow::Result<FeedOptions> {
-    let feed = parse(&source.feed)?;
+    let feed = parse(&source.feed).await?;
     expect_files(&source.prices, "--prices")?;
-    let speed = source.speed.map_or_else(|| unhurried(feed.kind()), Speed::Factor);
+    let unhurried = if matches!(feed, Feed::Archive { .. }) { Speed::Max } else { unhurried(feed.kind()) };
+    let speed = source.speed.map_or(unhurried, Speed::Factor);
     Ok(FeedOptions { feed, prices_csv: source.prices, speed, run, config: settings.producers.clone() })
 }
 

@@ -56,6 +56,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Ui(arguments) => commands::ui::run(arguments, settings).await,
             Command::Record(arguments) => commands::record::run(arguments, settings).await,
             Command::Setup(arguments) => commands::setup::run(arguments, &settings).await,
+            Command::Archive(arguments) => commands::archive::run(arguments, settings).await,
             Command::CheckConfig => commands::check_config::run(&settings),
         }
     });
@@ -68,9 +69,13 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 /// decides otherwise.
 fn log_to_standard_error(cli: &Cli) {
     let level = match cli.command {
-        Some(Command::Produce(_) | Command::Topology(_) | Command::Ui(_) | Command::Record(_)) => {
-            LevelFilter::INFO
-        }
+        Some(
+            Command::Produce(_)
+            | Command::Topology(_)
+            | Command::Ui(_)
+            | Command::Record(_)
+            | Command::Archive(_),
+        ) => LevelFilter::INFO,
         _ => LevelFilter::WARN,
     };
     let targets = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use btc_dashboard_web::PageOptions;
 use btc_producers::ProducersConfig;
-use btc_topology::TopologyConfig;
+use btc_topology::{ArchiveConfig, TopologyConfig};
 use config::{Config, Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 use trombe_connectors::{ElasticsearchConfig, EmbeddedConfig, KafkaConfig, KibanaConfig};
@@ -41,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) producers: ProducersConfig,
     /// The Bitcoin topology.
     pub(crate) topology: TopologyConfig,
+    /// The sink of the batch layer.
+    pub(crate) archive: ArchiveConfig,
     /// The page.
     pub(crate) page: PageOptions,
 }
@@ -100,6 +102,7 @@ impl Settings {
         self.store.validate().map_err(Into::into).map_err(refuse("store"))?;
         self.producers.validate().map_err(Into::into).map_err(refuse("producers"))?;
         self.topology.validate().map_err(Into::into).map_err(refuse("topology"))?;
+        self.archive.validate().map_err(Into::into).map_err(refuse("archive"))?;
         self.page.check().map_err(Into::into).map_err(refuse("page"))
     }
 }

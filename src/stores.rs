@@ -95,6 +95,41 @@ pub(crate) async fn open_log(
     Ok(prepare(log.as_ref(), kind, settings, interrupt).await?.then_some(log))
 }
 
+/// The log for the archive, what tells it from any other one, and which feed fills it. `None` if the interrupt came before the
+/// log answered.
+#[cfg(feature = "archive")]
+pub(crate) async fn open_archived(
+    named: Option<&Path>,
+    settings: &Settings,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<(Arc<dyn Log>, trombe_connectors::archive::Origin)>> {
+    use trombe_connectors::archive::Origin;
+    const NO_FEED: &str = "no feed has filled the log yet; run one first";
+    if settings.backend == Backend::Embedded {
+        let file = store_file(named, FeedKind::Live, "", settings);
+        ensure!(file.is_file(), "there is no store {}; mend --store", file.display());
+        let store = EmbeddedStore::open(&file, settings.store.clone())?;
+        create_topics(&store, &settings.topology).await?;
+        let feed = store.meta_get(FEED_FACT)?.context(NO_FEED)?;
+        let log = identity(&store)?;
+        return Ok(Some((Arc::new(store), Origin { log, feed })));
+    }
+    let log = KafkaLog::connect(&settings.kafka)?;
+    if !create_when_there(&log, settings, interrupt).await? {
+        return Ok(None);
+    }
+    let mut feed = None;
+    for topic in [BPI, BLOCKS, TRANSACTIONS] {
+        feed = match feed {
+            None => oldest_feed(&log, topic, &settings.topology).await?,
+            found => found,
+        };
+    }
+    let feed = feed.context(NO_FEED)?;
+    let name = format!("kafka {} {}", log.cluster_id().await?, settings.kafka.topic_prefix);
+    Ok(Some((Arc::new(log), Origin { log: name.trim_end().to_owned(), feed })))
+}
+
 /// The index alone, for a reader: an embedded one must be there.
 pub(crate) fn open_index(file: Option<&Path>, settings: &Settings) -> anyhow::Result<Arc<dyn Index>> {
     if settings.backend == Backend::Cluster {
@@ -194,6 +229,25 @@ async fn create_all(log: &dyn Log, settings: &Settings) -> Result<(), LogError> 
     Ok(())
 }
 
+/// Makes the topics as soon as the log answers. False if the interrupt came first.
+async fn create_when_there(
+    log: &dyn Log,
+    settings: &Settings,
+    interrupt: &Interrupt,
+) -> anyhow::Result<bool> {
+    loop {
+        match create_all(log, settings).await {
+            Ok(()) => return Ok(true),
+            Err(error) if error.is_transient() => tracing::warn!(%error, "waiting for the log"),
+            Err(error) => return Err(error.into()),
+        }
+        tokio::select! {
+            () = interrupt.clone() => return Ok(false),
+            () = tokio::time::sleep(AWAY_WAIT) => {}
+        }
+    }
+}
+
 /// Makes the topics and looks into them, as soon as the log answers. False if the interrupt came first.
 async fn prepare(
     log: &dyn Log,
@@ -202,16 +256,8 @@ async fn prepare(
     interrupt: &Interrupt,
 ) -> anyhow::Result<bool> {
     let config = &settings.topology;
-    loop {
-        match create_all(log, settings).await {
-            Ok(()) => break,
-            Err(error) if error.is_transient() => tracing::warn!(%error, "waiting for the log"),
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = interrupt.clone() => return Ok(false),
-            () = tokio::time::sleep(AWAY_WAIT) => {}
-        }
+    if !create_when_there(log, settings, interrupt).await? {
+        return Ok(false);
     }
     // An embedded log is one file with its state, which has said so already.
     let topics = if settings.backend == Backend::Cluster { &[BPI, BLOCKS, TRANSACTIONS][..] } else { &[] };

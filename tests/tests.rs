@@ -4,6 +4,8 @@
 //! recorded data says `skipped:` on standard error where they are absent.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
 
+/// The batch layer: what the archive gives back is what the stream has computed.
+mod archive;
 /// Wrong blocks, wrong bytes, hostile messages: they end in the dead letters and stop nothing.
 mod bad_input;
 /// The command line's contract and its answers to mistakes.
@@ -14,6 +16,9 @@ mod cluster;
 mod compose;
 /// The daemons as separate processes on one store, fed by a local server.
 mod daemons;
+/// S3's protocol in small, with lost answers.
+#[cfg(feature = "archive")]
+mod fake_s3;
 /// Killed at any moment and started again, the result is the undisturbed one.
 mod kill;
 /// `up`: the page lives, and Ctrl-C loses nothing.

@@ -99,7 +99,7 @@ const SLEEPERS: [(&str, &str); 4] = [
     ("connectors/src/conformance/mod.rs", "polls any store for a condition, with an end"),
     ("connectors/src/conformance/log_steps.rs", "polls any store for a condition, with an end"),
     (
-        "connectors/src/kafka/metadata.rs",
+        "connectors/src/kafka/admin.rs",
         "asks brokers until they know of a new topic, which none of them tells",
     ),
     ("connectors/src/embedded/writer.rs", "backs off while another process writes, which cannot wake it"),

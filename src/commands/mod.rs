@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub(crate) mod archive;
 pub(crate) mod check_config;
 pub(crate) mod export;
 pub(crate) mod produce;

@@ -12,7 +12,7 @@ use crate::stores::{open_log, place, store_file};
 
 pub(crate) async fn run(arguments: ProduceArgs, settings: Settings) -> anyhow::Result<()> {
     let ProduceArgs { producer, store, source } = arguments;
-    let options = feed::options(source, |_| Speed::Max, Run::Replay, &settings)?;
+    let options = feed::options(source, |_| Speed::Max, Run::Replay, &settings).await?;
     let kind = if producer == Producer::Feed { options.feed.kind() } else { FeedKind::Live };
     let file = store_file(store.as_deref(), kind, "", &settings);
     let (progress, interrupt) = (Arc::new(Progress::new()), interrupt()?);

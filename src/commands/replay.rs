@@ -28,14 +28,15 @@ const BAR_STEPS: u32 = 1_000;
 pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
     let started = Instant::now();
     settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
-    let options = feed::options(arguments.source, |_| Speed::Max, Run::Replay, &settings)?;
+    let options = feed::options(arguments.source, |_| Speed::Max, Run::Replay, &settings).await?;
     if options.feed == Feed::Live {
         bail!(
             "--feed live has no end to replay to; use `up --feed live`, or `record` it and replay the recording"
         );
     }
     let kind = options.feed.kind();
-    let file = store_file(arguments.store.as_deref(), kind, "-replay", &settings);
+    let file =
+        store_file(arguments.store.as_deref(), kind, feed::purpose(&options.feed, "-replay"), &settings);
     let interrupt = interrupt()?;
     let Some(stores) = Stores::open(&file, kind, &settings, &interrupt).await? else {
         bail!("interrupted before the log answered; nothing was read");

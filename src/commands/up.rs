@@ -21,9 +21,9 @@ use crate::stores::{Stores, store_file};
 pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
     settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
     let run = Run::Up { now: Utc::now(), since: None };
-    let mut options = feed::options(arguments.source, unhurried, run, &settings)?;
+    let mut options = feed::options(arguments.source, unhurried, run, &settings).await?;
     let kind = options.feed.kind();
-    let file = store_file(arguments.store.as_deref(), kind, "", &settings);
+    let file = store_file(arguments.store.as_deref(), kind, feed::purpose(&options.feed, ""), &settings);
     let listen = arguments.listen.unwrap_or(settings.page.listen);
     let listener = TcpListener::bind(listen).await.with_context(|| {
         format!("cannot listen on {listen}; end the program that does, or choose another --listen")
