@@ -7,9 +7,9 @@ mod files;
 mod lines;
 mod merge;
 mod pace;
-mod prices_csv;
+pub(crate) mod prices_csv;
 mod pump;
-mod recording;
+pub(crate) mod recording;
 mod sample;
 
 use std::path::PathBuf;

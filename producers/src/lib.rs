@@ -26,6 +26,8 @@ mod bpi;
 mod config;
 mod error;
 mod feed;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod live;
 mod message;

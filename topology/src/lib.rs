@@ -37,6 +37,8 @@ mod connections;
 mod dead_letter;
 pub mod documents;
 mod envelope;
+#[doc(hidden)]
+pub mod fuzzing;
 mod health;
 mod miners;
 mod offsets;

@@ -21,6 +21,8 @@ mod collector;
 mod config;
 mod delivery;
 mod fault;
+#[doc(hidden)]
+pub mod fuzzing;
 mod gate;
 mod items;
 mod limit;

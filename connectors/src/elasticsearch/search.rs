@@ -101,13 +101,13 @@ pub(super) async fn search(cluster: &Cluster, index: &str, body: &Value) -> Resu
 }
 
 /// A page of a search.
-struct Page {
-    hits: Vec<Hit>,
+pub(super) struct Page {
+    pub(super) hits: Vec<Hit>,
     total: u64,
     scroll_id: Option<String>,
 }
 
-fn page(body: &[u8]) -> Result<Page, IndexError> {
+pub(super) fn page(body: &[u8]) -> Result<Page, IndexError> {
     let answer: SearchAnswer<'_> = parsed(body)?;
     answer.shards.complete()?;
     if answer.timed_out {

@@ -56,7 +56,7 @@ pub(super) fn decode(row: &Row<'_>) -> rusqlite::Result<(i64, Message)> {
     Ok((row.get(0)?, message))
 }
 
-fn decode_headers(mut blob: Bytes) -> Option<Vec<(String, Bytes)>> {
+pub(super) fn decode_headers(mut blob: Bytes) -> Option<Vec<(String, Bytes)>> {
     let mut headers = Vec::new();
     while !blob.is_empty() {
         let (name_bytes, rest) = blob.split_first_chunk::<4>()?;

@@ -47,6 +47,8 @@ mod config;
 mod connection;
 mod consumer;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod lease;
 mod message;

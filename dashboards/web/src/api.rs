@@ -29,9 +29,9 @@ const TIME: &str = "a time such as 2024-10-19T14:00:00Z";
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct RangeParams {
     range: Option<String>,
-    from: Option<String>,
-    until: Option<String>,
-    limit: Option<String>,
+    pub(crate) from: Option<String>,
+    pub(crate) until: Option<String>,
+    pub(crate) limit: Option<String>,
 }
 
 pub(crate) async fn value(State(hub): State<Arc<Hub>>, Query(params): Query<RangeParams>) -> Answer {
@@ -126,7 +126,7 @@ async fn range(hub: &Hub, index: &str, params: &RangeParams) -> Result<Range, Re
     Ok(Range { index: index.to_owned(), from, until, documents_max })
 }
 
-fn time(name: &'static str, text: Option<&str>) -> Result<Option<DateTime<Utc>>, QueryError> {
+pub(crate) fn time(name: &'static str, text: Option<&str>) -> Result<Option<DateTime<Utc>>, QueryError> {
     let Some(text) = text else { return Ok(None) };
     match text.parse::<DateTime<Utc>>() {
         Ok(time) if (DateTime::UNIX_EPOCH..far_future()).contains(&time) => Ok(Some(time)),
@@ -134,7 +134,7 @@ fn time(name: &'static str, text: Option<&str>) -> Result<Option<DateTime<Utc>>,
     }
 }
 
-fn limit(text: Option<&str>, documents_max: usize) -> Result<usize, QueryError> {
+pub(crate) fn limit(text: Option<&str>, documents_max: usize) -> Result<usize, QueryError> {
     let Some(text) = text else {
         return Ok(documents_max);
     };

@@ -19,6 +19,8 @@ mod documents;
 mod events;
 mod format;
 mod fragment;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod hub;
 mod market;

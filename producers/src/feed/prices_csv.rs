@@ -1,7 +1,7 @@
 //! Files of prices: rows `unix,price[,...]`, in seconds, milliseconds or microseconds.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use btc_records::parse_price;
@@ -29,9 +29,9 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The rows of one file, as price messages; a bad row as a dead letter with its number.
 #[derive(Debug)]
-pub(super) struct PricesCsv {
+pub(super) struct PricesCsv<R = BufReader<File>> {
     path: PathBuf,
-    lines: Lines<BufReader<File>>,
+    lines: Lines<R>,
     feed: FeedKind,
     /// The time of the last good row stands in where a bad row has none.
     last_ms: i64,
@@ -46,8 +46,13 @@ struct Row<'a> {
 impl PricesCsv {
     pub(super) fn open(path: &Path, feed: FeedKind) -> Result<Self, ProduceError> {
         let file = File::open(path).map_err(|source| files::unreadable(path, source))?;
-        let lines = Lines::new(BufReader::new(file), ROW_BYTES_MAX);
-        Ok(Self { path: path.to_owned(), lines, feed, last_ms: 0 })
+        Ok(Self::over(path, BufReader::new(file), feed))
+    }
+}
+
+impl<R: BufRead> PricesCsv<R> {
+    fn over(path: &Path, content: R, feed: FeedKind) -> Self {
+        Self { path: path.to_owned(), lines: Lines::new(content, ROW_BYTES_MAX), feed, last_ms: 0 }
     }
 
     fn event(&mut self, line: &Line) -> Option<Event> {
@@ -97,6 +102,11 @@ impl PricesCsv {
     }
 }
 
+/// The messages of a file of that content.
+pub(crate) fn read(content: &[u8]) -> Vec<Event> {
+    PricesCsv::over(Path::new("fuzz"), content, FeedKind::Blocks).map_while(Result::ok).collect()
+}
+
 fn starts_with_digit(line: &Line) -> bool {
     let mark = BYTE_ORDER_MARK.to_string();
     line.bytes
@@ -107,7 +117,7 @@ fn starts_with_digit(line: &Line) -> bool {
         .is_some_and(u8::is_ascii_digit)
 }
 
-impl Iterator for PricesCsv {
+impl<R: BufRead> Iterator for PricesCsv<R> {
     type Item = Result<Event, ProduceError>;
 
     fn next(&mut self) -> Option<Self::Item> {

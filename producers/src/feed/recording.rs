@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read as _};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -91,13 +91,17 @@ impl Open {
         file.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut start).map_err(unreadable)?;
 
         let counted = Counted::open(path, progress)?;
-        let reader: Box<dyn BufRead + Send> = if is_zstd(&start) {
-            Box::new(BufReader::new(zstd::Decoder::new(counted).map_err(unreadable)?))
+        Self::over(files::name(path), &start, counted).map_err(unreadable)
+    }
+
+    /// A file of that content, which begins with `start`.
+    fn over(name: String, start: &[u8], content: impl Read + Send + 'static) -> io::Result<Self> {
+        let reader: Box<dyn BufRead + Send> = if is_zstd(start) {
+            Box::new(BufReader::new(zstd::Decoder::new(content)?))
         } else {
-            Box::new(BufReader::new(counted))
+            Box::new(BufReader::new(content))
         };
-        let lines = Lines::new(reader, LINE_BYTES_MAX);
-        Ok(Self { name: files::name(path), lines, line_number: 0, last_ms: 0 })
+        Ok(Self { name, lines: Lines::new(reader, LINE_BYTES_MAX), line_number: 0, last_ms: 0 })
     }
 
     /// The next message of this file, a bad line as a dead letter; `None` at the file's end.
@@ -137,6 +141,13 @@ impl Open {
         let source = if raw.is_empty() { self.name.as_str() } else { "recording" };
         Event::dead_letter(&reason, source, FeedKind::Recording, self.last_ms, raw)
     }
+}
+
+/// The messages of a file of that content.
+pub(crate) fn read(content: Vec<u8>) -> io::Result<Vec<Event>> {
+    let start = content[..content.len().min(ZSTD_MAGIC.len())].to_vec();
+    let mut open = Open::over("fuzz".to_owned(), &start, io::Cursor::new(content))?;
+    Ok(std::iter::from_fn(|| open.next_event()).collect())
 }
 
 fn event(line: &Line) -> Result<Event, String> {

@@ -14,7 +14,7 @@ use crate::volume::share;
 
 /// Names one document: a miner's slug in a period.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Account {
+pub(crate) struct Account {
     period: Period,
     slug: String,
 }
@@ -26,12 +26,12 @@ impl Account {
     }
 
     /// The document's `_id`.
-    pub(super) fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         format!("{}:{}:{}", self.period.kind(), self.period.name(), self.slug)
     }
 
     /// The document's time.
-    pub(super) fn start_s(&self) -> i64 {
+    pub(crate) fn start_s(&self) -> i64 {
         self.period.start_s()
     }
 }
@@ -47,7 +47,7 @@ struct Quote {
 
 /// All blocks and prices.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(crate) struct Ledger {
     chain: Chain,
     prices: PriceBook,
     /// The blocks that some observation books to the account, counting or not.
@@ -57,7 +57,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(reorg_depth_max: u32) -> Self {
+    pub(crate) fn new(reorg_depth_max: u32) -> Self {
         Self {
             chain: Chain::new(reorg_depth_max),
             prices: PriceBook::default(),
@@ -68,7 +68,7 @@ impl Ledger {
     }
 
     /// Takes in an observation of a block and says whether it is new.
-    pub(super) fn put_block(&mut self, observation: &BlockObservation) -> bool {
+    pub(crate) fn put_block(&mut self, observation: &BlockObservation) -> bool {
         let hash = observation.hash;
         let is_new = self.chain.insert(observation.clone());
         if is_new {
@@ -82,7 +82,7 @@ impl Ledger {
     }
 
     /// Takes in an observation of the price and says whether it is new.
-    pub(super) fn put_price(&mut self, price: &PriceObservation) -> bool {
+    pub(crate) fn put_price(&mut self, price: &PriceObservation) -> bool {
         let is_new = self.prices.insert(price);
         if is_new {
             for hash in self.blocks_near(price.time_s) {
@@ -94,7 +94,7 @@ impl Ledger {
 
     /// The accounts that an observation of a block may bear on: the block's, its rivals', and those of every contested block it
     /// descends from.
-    pub(super) fn touched_by_block(&self, hash: BlockHash) -> BTreeSet<Account> {
+    pub(crate) fn touched_by_block(&self, hash: BlockHash) -> BTreeSet<Account> {
         let mut touched: BTreeSet<_> = self.accounts_of(hash).collect();
         for ancestor in self.chain.line(hash) {
             let rivals = self.chain.rivals(ancestor);
@@ -107,13 +107,12 @@ impl Ledger {
     }
 
     /// The accounts that an observation of the price may bear on.
-    pub(super) fn touched_by_price(&self, price: &PriceObservation) -> BTreeSet<Account> {
+    pub(crate) fn touched_by_price(&self, price: &PriceObservation) -> BTreeSet<Account> {
         self.blocks_near(price.time_s).iter().flat_map(|&hash| self.accounts_of(hash)).collect()
     }
 
     /// Every account that any block was ever booked to.
-    #[cfg(test)]
-    pub(super) fn accounts(&self) -> impl Iterator<Item = &Account> {
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = &Account> {
         self.accounts.keys()
     }
 
@@ -121,7 +120,7 @@ impl Ledger {
     ///
     /// The version counts the inputs that bear on each block that was ever booked to the account, so it is the same in
     /// whatever order they came, and grows whenever the content changes.
-    pub(super) fn document(&self, account: &Account) -> Option<(u64, MinerDocument)> {
+    pub(crate) fn document(&self, account: &Account) -> Option<(u64, MinerDocument)> {
         let booked = self.accounts.get(account)?;
         let (mut version, mut blocks, mut reward, mut priced) = (0, 0, 0_u64, 0_u64);
         let mut reward_eur = EurAmount::ZERO;

@@ -10,3 +10,4 @@ mod tests;
 
 pub(crate) use block::BlockObservation;
 pub(crate) use bolt::{Miners, MinersInput};
+pub(crate) use ledger::Ledger;

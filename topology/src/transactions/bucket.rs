@@ -49,6 +49,13 @@ impl Entry {
     }
 }
 
+/// A stored row, read and written again.
+pub(crate) fn rewritten(row: &[u8]) -> Vec<u8> {
+    let mut again = Vec::with_capacity(row.len());
+    Entry::decode_row(row).for_each(|entry| entry.encode(&mut again));
+    again
+}
+
 /// All sightings of one key group in one hour.
 #[derive(Debug, Default)]
 pub(super) struct Bucket {

@@ -16,6 +16,7 @@ mod sightings;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use bolt::{SightedTransaction, Transactions};
+pub(crate) use bucket::rewritten;
 pub(crate) use partial::{Largest, MinuteVolume, Partial};
 pub(crate) use sightings::SightingLimits;
 #[cfg(test)]

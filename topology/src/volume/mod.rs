@@ -7,4 +7,4 @@ mod tests;
 mod total;
 
 pub(crate) use bolt::{Volume, VolumeInput};
-pub(crate) use total::share;
+pub(crate) use total::{HourTotal, share};

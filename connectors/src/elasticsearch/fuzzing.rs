@@ -1,0 +1,29 @@
+//! Ways in for `fuzz/`, which throws bytes at whatever reads answers. No part of what the crate promises.
+
+use bytes::Bytes;
+
+use super::fault::Fault;
+use super::{items, search};
+use crate::{Document, StoredDocument};
+
+/// For how many documents the answer to a bulk request says what became of them; `None`: it does not match the request.
+pub fn bulk_answer(documents: &[&Document], answer: &[u8]) -> Option<usize> {
+    items::ends(documents, answer).ok().map(|ends| ends.len())
+}
+
+/// The body of a bulk request; `None` if a document cannot be part of one.
+pub fn bulk_body(documents: &[&Document]) -> Option<Bytes> {
+    let fit = documents.iter().all(|document| items::is_one_line(document));
+    fit.then(|| items::body(documents).ok())?
+}
+
+/// The documents of a search's answer.
+pub fn search_answer(body: &[u8]) -> Option<Vec<StoredDocument>> {
+    let page = search::page(body).ok()?;
+    Some(page.hits.into_iter().map(|hit| hit.document).collect())
+}
+
+/// What is told of an answer with that status.
+pub fn fault(status: u16, body: &[u8]) -> String {
+    Fault::of(body).told(status)
+}

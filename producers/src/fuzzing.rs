@@ -1,0 +1,32 @@
+//! Ways in for `fuzz/`, which throws bytes at whatever reads files. No part of what the crate promises.
+
+use std::io;
+
+use trombe_connectors::Message;
+
+use crate::feed::{prices_csv, recording};
+use crate::message::{Event, Topic};
+use crate::record::Entry;
+
+/// The messages of a recording.
+pub fn recording(content: Vec<u8>) -> io::Result<Vec<Event>> {
+    recording::read(content)
+}
+
+/// The line of a recording that holds a message, or `None` if none can.
+pub fn recording_line(topic: Topic, message: &Message) -> Option<Vec<u8>> {
+    let text = |bytes| std::str::from_utf8(bytes).ok().map(Into::into);
+    let entry = Entry {
+        topic: topic.name().into(),
+        key: text(&message.key)?,
+        source: text(message.header("source")?)?,
+        received_ms: message.timestamp_ms,
+        value: text(&message.value)?,
+    };
+    serde_json::to_vec(&entry).ok()
+}
+
+/// The messages of a file of prices.
+pub fn prices_csv(content: &[u8]) -> Vec<Event> {
+    prices_csv::read(content)
+}
