@@ -14,6 +14,10 @@ test: check
     cargo test --workspace
     RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps
 
+# Every interleaving of the engine's queues, trackers and books, by loom; LOOM_MAX_PREEMPTIONS=3 tries more of them.
+test-loom:
+    RUSTFLAGS='--cfg trombe_loom' cargo test --package trombe --lib models
+
 # The conformance suites and the end-to-end tests on three Kafka brokers and three Elasticsearch nodes, started for it.
 test-cluster:
     tests/services/run

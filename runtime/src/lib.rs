@@ -84,6 +84,7 @@ mod retry;
 mod rng;
 mod route;
 mod state;
+mod sync;
 mod task;
 pub mod testing;
 mod topology;

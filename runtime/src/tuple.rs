@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::failure::{Autopsy, Failure};
-use crate::flow::held::Held;
+use crate::flow::held::{Failing, Held};
 
 /// A tuple owned by a [`DeferredBolt`](crate::DeferredBolt), which must end it by [`ack`](Self::ack) or [`fail`](Self::fail).
 ///
@@ -83,8 +83,8 @@ impl Drop for Anchor {
     fn drop(&mut self) {
         // After `ack` and `fail` it is closed. If not, the reason may be an `Err` that is just being returned, so the
         // task that knows it is asked to say why.
-        if self.held.close(self.at) {
-            self.held.site.orphan(Orphan { held: Arc::clone(&self.held), at: self.at });
+        if let Some(failing) = self.held.close_to_fail(self.at) {
+            self.held.site.orphan(Orphan { held: Arc::clone(&self.held), failing });
         }
     }
 }
@@ -99,12 +99,13 @@ impl fmt::Debug for Anchor {
 #[derive(Debug)]
 pub(crate) struct Orphan {
     held: Arc<Held>,
-    at: usize,
+    failing: Failing,
 }
 
 impl Orphan {
     pub(crate) fn fail(self, failure: &Failure) {
-        self.held.report(self.at, &self.held.autopsy(failure));
+        let autopsy = self.held.autopsy(failure);
+        self.held.report(self.failing, &autopsy);
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::flow::wake::Wake;
 use crate::key::groups_of_task;
+use crate::sync::AtomicBool;
 
 /// A task's identity, given to `open` and `prepare`.
 #[derive(Clone, Debug)]

@@ -1,11 +1,12 @@
 //! What `Topology::spout` accepts: factories of spouts, and plain iterators.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::spout::{Next, Spout, SpoutEmitter};
 use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
+use crate::sync::Mutex;
 
 /// Makes one instance a task.
 pub(crate) type Factory<C> = Arc<dyn Fn() -> C + Send + Sync>;

@@ -1,8 +1,8 @@
 //! Workers: threads that step tasks in turn, and sleep when none has anything to do.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Clock;
@@ -10,6 +10,7 @@ use crate::emitter::panic_reason;
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
 use crate::metrics::books::Books;
+use crate::sync::{AtomicU8, Condvar, Mutex};
 use crate::task::{Phase, Step, Task};
 
 /// What all workers of a topology are to do, and how they say that it may be done.
@@ -136,5 +137,41 @@ impl Worker {
             };
         }
         round
+    }
+}
+
+#[cfg(all(test, trombe_loom))]
+mod models {
+    use super::*;
+    use crate::flow::models::model;
+    use crate::sync::AtomicBool;
+
+    #[test]
+    fn who_waits_for_the_end_is_told_of_it() {
+        model(|| {
+            let (control, done) = (Arc::new(Control::default()), Arc::new(AtomicBool::new(false)));
+            let (worker, end) = (Arc::clone(&control), Arc::clone(&done));
+            let worker = loom::thread::spawn(move || {
+                end.store(true, Ordering::Release);
+                worker.report_lull();
+            });
+            assert!(control.wait(None, || done.load(Ordering::Acquire)));
+            worker.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn who_waits_for_the_end_is_told_of_a_stop() {
+        model(|| {
+            let control = Arc::new(Control::default());
+            let worker = Arc::clone(&control);
+            let worker = loom::thread::spawn(move || {
+                worker.drain();
+                worker.stop();
+                worker.report_lull();
+            });
+            assert!(!control.wait(None, || false));
+            worker.join().unwrap();
+        });
     }
 }

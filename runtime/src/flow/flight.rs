@@ -9,11 +9,12 @@
 //! the flight lands and failed when one of their descendants fails.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::home::{Home, News};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
+use crate::sync::{self, Mutex, MutexGuard};
 use crate::tuple::Anchors;
 
 /// The number of a root tuple within its flight.
@@ -24,7 +25,7 @@ pub(crate) const UNTRACKED: Root = Root::MAX;
 
 /// A share of a flight: as long as one is alive, the flight has not landed.
 #[derive(Clone)]
-pub(crate) struct Lot(Arc<Flight>);
+pub(crate) struct Lot(sync::Arc<Flight>);
 
 struct Flight {
     origin: Origin,
@@ -77,7 +78,7 @@ impl Lot {
     }
 
     fn new(origin: Origin) -> Self {
-        Self(Arc::new(Flight { origin, failed: Mutex::default() }))
+        Self(sync::Arc::new(Flight { origin, failed: Mutex::default() }))
     }
 
     /// Fails a root at once; further failures of the same root change nothing. False: nobody waits for that root.
@@ -125,7 +126,7 @@ impl Drop for Flight {
 
 impl fmt::Debug for Lot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lot").field("shares", &Arc::strong_count(&self.0)).finish_non_exhaustive()
+        f.debug_struct("Lot").field("shares", &sync::Arc::strong_count(&self.0)).finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,13 @@
 //! Tuples that a component has taken out of their fragment to answer for later.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::flight::{Lot, Root, unpoisoned};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
 use crate::metrics::site::Site;
+use crate::sync::{AtomicBool, AtomicU64, Mutex};
 
 /// Two bits a tuple.
 const PER_WORD: usize = 32;
@@ -28,6 +29,15 @@ pub(crate) struct Held {
     edge: usize,
     sent: Nanos,
     since: Nanos,
+}
+
+/// A tuple that is closed and whose failure is yet to be reported: until then its flight must not land, or the tuple would count as good.
+#[derive(Debug)]
+#[must_use = "a failure that is not reported is a success"]
+pub(crate) struct Failing {
+    at: usize,
+    /// `None`: the flight is none that anybody waits for any more.
+    lot: Option<Lot>,
 }
 
 impl Held {
@@ -90,22 +100,32 @@ impl Held {
     }
 
     pub(crate) fn fail(&self, at: usize, failure: &Failure) {
-        if self.close(at) {
-            self.report(at, &self.autopsy(failure));
+        if let Some(failing) = self.close_to_fail(at) {
+            self.report(failing, &self.autopsy(failure));
         }
     }
 
     pub(crate) fn fail_with(&self, at: usize, autopsy: &Arc<Autopsy>) {
-        if self.close(at) {
-            self.report(at, autopsy);
+        if let Some(failing) = self.close_to_fail(at) {
+            self.report(failing, autopsy);
         }
     }
 
-    /// Tells the flight of a failure of a tuple that is closed already.
-    pub(crate) fn report(&self, at: usize, autopsy: &Arc<Autopsy>) {
+    /// Closes a tuple that has failed; `None` if it was closed before.
+    pub(crate) fn close_to_fail(&self, at: usize) -> Option<Failing> {
+        if self.bits(at) & OPEN == 0 {
+            return None;
+        }
+        // Before it is closed: as soon as nothing is open, whoever closed the last tuple may let the flight land.
+        let lot = unpoisoned(&self.lot).clone();
+        self.close(at).then_some(Failing { at, lot })
+    }
+
+    /// Tells the flight of a failure.
+    pub(crate) fn report(&self, failing: Failing, autopsy: &Arc<Autopsy>) {
+        let Failing { at, lot } = failing;
         self.site.failed(self.edge, 1);
         self.site.error(&autopsy.reason);
-        let lot = unpoisoned(&self.lot).clone();
         if !lot.is_some_and(|lot| lot.fail(self.roots[at], autopsy)) {
             self.site.books.keep(Autopsy::clone(autopsy));
         }

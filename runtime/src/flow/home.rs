@@ -1,12 +1,13 @@
 //! Where a spout's task hears of its flights.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::flight::{Ids, Root, unpoisoned};
 use super::wake::Wake;
 use crate::clock::Nanos;
 use crate::failure::Autopsy;
+use crate::sync::{AtomicUsize, Mutex};
 
 /// What becomes of a spout's tuples.
 #[derive(Debug)]

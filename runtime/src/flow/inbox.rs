@@ -1,14 +1,13 @@
 //! The bounded queue in front of a task.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use std::sync::{Arc, Mutex};
-
-use crossbeam_queue::ArrayQueue;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::flight::unpoisoned;
 use super::fragment::{Batch, Fragment};
 use super::wake::Wake;
+use crate::sync::{ArrayQueue, AtomicBool, AtomicUsize, Mutex, fence};
 
 /// Many producers, one consumer. Emptied buffers go back to the producers by the same object.
 pub(crate) struct Inbox<T> {

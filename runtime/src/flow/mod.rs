@@ -6,3 +6,6 @@ pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod inbox;
 pub(crate) mod wake;
+
+#[cfg(all(test, trombe_loom))]
+pub(crate) mod models;

@@ -1,9 +1,11 @@
 //! Sleeping workers and how they are woken.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
-use std::thread::{self, Thread};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use crate::sync::thread::{self, Thread};
+use crate::sync::{AtomicBool, fence};
 
 /// One a worker: whoever gives a worker's task something to do (data, space, news) calls [`notify`](Wake::notify).
 ///

@@ -1,13 +1,14 @@
 //! The books: what went over every edge and what became of it, counted exactly.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::atomic::{AtomicU32, AtomicU64 as Total, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use super::histogram::Histogram;
 use crate::clock::Clock;
 use crate::failure::Autopsy;
 use crate::flow::flight::unpoisoned;
+use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex};
 use crate::topology::plan::Plan;
 
 /// Everything that is counted, shared by all tasks of a running topology.
@@ -35,10 +36,10 @@ pub(crate) struct EdgeBook {
 /// What one task counts.
 #[derive(Debug, Default)]
 pub(crate) struct TaskBook {
-    pub(crate) executed: AtomicU64,
-    pub(crate) emitted: AtomicU64,
-    pub(crate) acked: AtomicU64,
-    pub(crate) failed: AtomicU64,
+    pub(crate) executed: Total,
+    pub(crate) emitted: Total,
+    pub(crate) acked: Total,
+    pub(crate) failed: Total,
     /// Of a spout: tuples out; of a deferred bolt or a sink: tuples held.
     pub(crate) pending: AtomicUsize,
     pub(crate) restarts: AtomicU32,

@@ -1,13 +1,14 @@
 //! A task's place in the topology: who it is, and what it writes into the books.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::books::{Books, TaskBook};
 use crate::clock::{Clock, Nanos};
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
+use crate::sync::{AtomicBool, AtomicUsize, Mutex};
 use crate::tuple::Orphan;
 
 /// Shared by a task and the tuples it has handed out.

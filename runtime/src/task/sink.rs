@@ -1,6 +1,6 @@
 //! Running sinks: batches go to tokio, answers come back to the task.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::life::build;
 use super::{Phase, Step, Task};
@@ -13,6 +13,7 @@ use crate::flow::flight::unpoisoned;
 use crate::flow::held::Held;
 use crate::flow::inbox::Inbox;
 use crate::metrics::site::Site;
+use crate::sync::Mutex;
 use crate::tuple::Anchor;
 
 pub(crate) struct SinkTask<S: AsyncSink> {

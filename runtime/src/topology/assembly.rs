@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::Topology;
 use super::input::Edges;
@@ -26,6 +26,7 @@ use crate::metrics::books::Books;
 use crate::metrics::site::Site;
 use crate::rng::Rng;
 use crate::route::{Port, QueueSink, Router, Sink};
+use crate::sync::Mutex;
 use crate::task::Task;
 use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
 use crate::task::deferred::DeferredTask;

@@ -1,7 +1,7 @@
 //! What a component reads: streams with their groupings, and the component's options.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::assembly::{Assembly, Connection, Lanes, Origin};
 use super::plan::ComponentKind;
@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
 use crate::grouping::Grouping;
 use crate::route::{Convert, ConvertSink, Router, Sink};
+use crate::sync::Mutex;
 
 /// The input of a component about to be made. One of the last methods below makes it.
 #[must_use = "an input without a component is a forgotten edge"]

@@ -7,7 +7,7 @@ mod stream;
 mod wiring;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 pub use input::Input;
 pub use stream::Stream;
@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::error::{PlanError, StartError};
 use crate::executor::{Running, Summary};
 use crate::flow::flight::unpoisoned;
+use crate::sync::Mutex;
 use crate::task::spout::SpoutTask;
 use assembly::Assembly;
 use plan::{ComponentKind, Plan};

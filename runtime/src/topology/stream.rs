@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use super::input::{Edge, Input};
 use super::wiring::{InputSlot, Wiring};
@@ -11,6 +11,7 @@ use crate::component::bolt::StreamId;
 use crate::flow::flight::unpoisoned;
 use crate::grouping::{CustomGrouping, Grouping};
 use crate::key::key_hash;
+use crate::sync::Mutex;
 
 /// A handle of the tuples that a component emits.
 ///
