@@ -51,7 +51,23 @@ impl Backoff {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn no_wait_overflows_shrinks_or_leaves_its_limits(first: u64, longest: u64, failures: u32, seed: u64) {
+            let mut backoff = Backoff::seeded(first, longest, seed);
+            backoff.failures = failures;
+            let (first, longest) = (Duration::from_millis(first), Duration::from_millis(longest.max(first)));
+            for _ in 0..3 {
+                let wait = backoff.next();
+                prop_assert!(first / 2 <= wait && wait <= longest, "{:?}", wait);
+            }
+            prop_assert_eq!(backoff.failures, failures.saturating_add(3));
+        }
+    }
 
     #[test]
     fn waits_double_up_to_the_longest_and_stay_in_their_upper_half() {

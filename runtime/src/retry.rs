@@ -102,7 +102,7 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::{prop_assert, proptest};
+    use proptest::prelude::{any, prop, prop_assert, prop_assert_eq, proptest};
 
     proptest! {
         #[test]
@@ -112,6 +112,45 @@ mod tests {
             let wait = backoff.wait(failures, &mut Rng::new(seed));
             prop_assert!(wait <= backoff.max);
             prop_assert!(wait >= backoff.min / 2);
+        }
+    }
+
+    proptest! {
+        /// Whatever fails when: a tuple with attempts left comes due once for each failure, within the longest wait, in the order of the
+        /// due times; one without never does.
+        #[test]
+        fn every_failure_comes_due_once(
+            failures in prop::collection::vec((0_u64..5, 0_u64..50), 1..60),
+            attempts_max in prop::option::of(1_u32..4),
+            seed in any::<u64>(),
+        ) {
+            let limits = Config { attempts_max, retry_backoff_ms_min: 1, retry_backoff_ms_max: 20, ..Config::default() };
+            let (mut retries, mut rng) = (Retries::new(&limits), Rng::new(seed));
+            let (mut now, mut waiting, mut attempts) = (0, Vec::new(), HashMap::new());
+            for (id, pause_ms) in failures {
+                let (attempt, verdict) = retries.failed(id, FailureKind::Retry, now, &mut rng);
+                let expected: &mut u32 = attempts.entry(id).or_insert(0);
+                *expected += 1;
+                prop_assert_eq!(attempt, *expected);
+                if attempts_max.is_some_and(|max| attempt >= max) {
+                    prop_assert_eq!(verdict, Verdict::GiveUp);
+                    *expected = 0;
+                } else {
+                    prop_assert_eq!(verdict, Verdict::Retry);
+                    waiting.push((id, now.saturating_add(millis(20))));
+                }
+                now += millis(pause_ms);
+                let mut last = 0;
+                while let Some(due) = retries.next_due().filter(|due| *due <= now) {
+                    prop_assert!(due >= last);
+                    last = due;
+                    let id = retries.pop_due(now);
+                    let at = waiting.iter().position(|(waits, _)| Some(*waits) == id);
+                    prop_assert!(at.is_some(), "{:?} came due and had not failed", id);
+                    waiting.remove(at.unwrap());
+                }
+                prop_assert!(waiting.iter().all(|(_, latest)| *latest > now), "overdue at {}: {:?}", now, waiting);
+            }
         }
     }
 

@@ -47,10 +47,12 @@ impl OpenOffsets {
     pub(crate) fn opened(&mut self, partition: u32, offset: u64, bytes: usize) {
         let first = || Partition { committed: offset, ..Partition::default() };
         let partition = self.partitions.entry(partition).or_insert_with(first);
-        if partition.open.insert(offset, bytes).is_none() {
-            self.open_count += 1;
-            self.open_bytes += bytes;
+        match partition.open.insert(offset, bytes) {
+            None => self.open_count += 1,
+            // Read again, it may be another record: a topic that was made anew begins at its old offsets.
+            Some(before) => self.open_bytes -= before,
         }
+        self.open_bytes += bytes;
         partition.next = partition.next.max(offset + 1);
     }
 
@@ -173,6 +175,66 @@ mod tests {
             let uncommitted = offsets.uncommitted();
             offsets.committed(&uncommitted);
             prop_assert_eq!(offsets.uncommitted(), vec![]);
+        }
+    }
+
+    /// What happens to one record of one of two partitions, each offset from 0 to 11.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Open(u32, u64, usize),
+        Done(u32, u64),
+        Forget(u32),
+        Commit,
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let (partition, offset) = (0_u32..2, 0_u64..12);
+        prop_oneof![
+            6 => (partition.clone(), offset.clone(), 0_usize..100).prop_map(|(p, o, bytes)| Step::Open(p, o, bytes)),
+            6 => (partition.clone(), offset).prop_map(|(p, o)| Step::Done(p, o)),
+            1 => partition.prop_map(Step::Forget),
+            2 => Just(Step::Commit),
+        ]
+    }
+
+    proptest! {
+        /// Replays, rebalances and answers that come late or twice: the window's counts are those of the records in it, and what is
+        /// committed never passes a record that is out.
+        #[test]
+        fn the_window_holds_what_is_out(steps in prop::collection::vec(step(), 0..80)) {
+            let mut offsets = OpenOffsets::default();
+            let mut out = std::collections::BTreeMap::new();
+            for step in steps {
+                match step {
+                    Step::Open(partition, offset, bytes) => {
+                        offsets.opened(partition, offset, bytes);
+                        out.insert((partition, offset), bytes);
+                    }
+                    Step::Done(partition, offset) => {
+                        offsets.done(partition, offset);
+                        out.remove(&(partition, offset));
+                    }
+                    Step::Forget(partition) => {
+                        offsets.forget(partition);
+                        out.retain(|(of, _), _| *of != partition);
+                    }
+                    Step::Commit => {
+                        let uncommitted = offsets.uncommitted();
+                        for (partition, below) in &uncommitted {
+                            let lowest = out.keys().find(|(of, _)| of == partition);
+                            prop_assert!(lowest.is_none_or(|(_, offset)| below <= offset));
+                        }
+                        offsets.committed(&uncommitted);
+                        prop_assert_eq!(offsets.uncommitted(), vec![]);
+                    }
+                }
+                prop_assert_eq!(offsets.open_count(), out.len());
+                prop_assert_eq!(offsets.open_bytes(), out.values().sum::<usize>());
+                prop_assert!(out.keys().all(|&(partition, offset)| offsets.is_open(partition, offset)));
+                for partition in 0..2 {
+                    prop_assert_eq!(offsets.has_open(partition), out.keys().any(|(of, _)| *of == partition));
+                }
+            }
         }
     }
 

@@ -11,19 +11,19 @@ use crate::transactions::{Largest, MinuteVolume, Partial};
 
 /// Everything known of one hour.
 #[derive(Debug)]
-pub(super) struct HourTotal {
+pub(crate) struct HourTotal {
     hour: Hour,
     partials: BTreeMap<u16, Partial>,
     prices: PriceBook,
 }
 
 impl HourTotal {
-    pub(super) fn new(hour: Hour) -> Self {
+    pub(crate) fn new(hour: Hour) -> Self {
         Self { hour, partials: BTreeMap::new(), prices: PriceBook::default() }
     }
 
     /// Takes a key group's statement and says whether it is newer than the one that is there.
-    pub(super) fn put_partial(&mut self, partial: &Partial) -> bool {
+    pub(crate) fn put_partial(&mut self, partial: &Partial) -> bool {
         let is_newer = self.partials.get(&partial.group).is_none_or(|known| known.version < partial.version);
         if is_newer {
             self.partials.insert(partial.group, partial.clone());
@@ -32,12 +32,12 @@ impl HourTotal {
     }
 
     /// Takes an observation of the price that bears on this hour and says whether it is new.
-    pub(super) fn put_price(&mut self, price: &PriceObservation) -> bool {
+    pub(crate) fn put_price(&mut self, price: &PriceObservation) -> bool {
         self.prices.insert(price)
     }
 
     /// How much memory this takes, in rows of the store.
-    pub(super) fn rows_count(&self) -> usize {
+    pub(crate) fn rows_count(&self) -> usize {
         self.partials.len() + self.prices.len()
     }
 
@@ -45,7 +45,7 @@ impl HourTotal {
     ///
     /// The version counts all distinct inputs that bear on the hour, so it is the same in whatever order they came,
     /// and grows whenever the content changes.
-    pub(super) fn document(&self) -> Option<(u64, VolumeDocument)> {
+    pub(crate) fn document(&self) -> Option<(u64, VolumeDocument)> {
         let sightings: u64 = self.partials.values().map(|partial| partial.version).sum();
         if sightings == 0 {
             return None;
@@ -107,4 +107,93 @@ impl HourTotal {
 #[expect(clippy::cast_precision_loss, reason = "a share is read with a few digits")]
 pub(crate) fn share(priced: u64, all: u64) -> f64 {
     if all == 0 { 0.0 } else { priced as f64 / all as f64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use btc_records::{Eur, Txid};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::transactions::Sighting;
+
+    /// Statements of a key group as it comes to know more: each contains the one before.
+    fn statements(group: u16, sightings: &[(i64, u64)]) -> Vec<Partial> {
+        let mut partial = Partial::empty(group, Hour::of(0));
+        let steps = sightings.iter().zip(0_u8..).map(|(&(time_s, outputs_sat), number)| {
+            partial.version += 1;
+            partial.add(
+                &Txid::from_bytes([number; 32]),
+                &Sighting { time_s, outputs_sat, adjusted_sat: outputs_sat / 2 },
+            );
+            partial.clone()
+        });
+        steps.collect()
+    }
+
+    #[derive(Clone, Debug)]
+    enum Input {
+        Partial(Partial),
+        Price(PriceObservation),
+    }
+
+    fn inputs() -> impl Strategy<Value = Vec<Input>> {
+        let sightings = || prop::collection::vec((0_i64..3_600, any::<u64>()), 0..5);
+        let prices = prop::collection::vec((-3_600_i64..7_200, 1_u32..5), 0..6);
+        let inputs = (sightings(), sightings(), prices).prop_map(|(one, other, prices)| {
+            let partials = statements(1, &one).into_iter().chain(statements(2, &other)).map(Input::Partial);
+            let prices = prices.into_iter().map(|(time_s, eur)| {
+                Input::Price(PriceObservation {
+                    time_s,
+                    source: "a".to_owned(),
+                    eur: eur.to_string().parse::<Eur>().unwrap(),
+                })
+            });
+            partials.chain(prices).collect::<Vec<_>>()
+        });
+        inputs.prop_shuffle()
+    }
+
+    fn take(total: &mut HourTotal, input: &Input) -> bool {
+        match input {
+            Input::Partial(partial) => total.put_partial(partial),
+            Input::Price(price) => total.put_price(price),
+        }
+    }
+
+    proptest! {
+        /// Statements late, repeated and out of order: the version only grows, grows whenever the document changes, and ends where the
+        /// set of inputs says.
+        #[test]
+        fn versions_grow_with_the_set_alone(inputs in inputs()) {
+            let mut total = HourTotal::new(Hour::of(0));
+            let mut before = None;
+            for input in inputs.iter().chain(&inputs) {
+                take(&mut total, input);
+                let after = total.document();
+                if let (Some((old, was)), Some((new, is))) = (&before, &after) {
+                    prop_assert!(new >= old);
+                    prop_assert!(new > old || is == was, "changed at version {}", new);
+                }
+                before = after;
+            }
+        }
+
+        #[test]
+        fn documents_do_not_depend_on_the_order(inputs in inputs(), seed: u64) {
+            let mut other = inputs.clone();
+            other.sort_by_key(|input| {
+                use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+                BuildHasherDefault::<DefaultHasher>::default().hash_one((seed, format!("{input:?}")))
+            });
+            let ends = [inputs, other].map(|inputs| {
+                let mut total = HourTotal::new(Hour::of(0));
+                for input in &inputs {
+                    take(&mut total, input);
+                }
+                total.document()
+            });
+            prop_assert_eq!(&ends[0], &ends[1]);
+        }
+    }
 }
