@@ -126,3 +126,37 @@ pub(crate) fn interrupt(child: &Child) {
     let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(kill.unwrap().success());
 }
+
+/// Moments drawn from a seed: `KILL_SEED`, or one of the clock's that a test prints.
+pub(crate) struct Moments {
+    seed: u64,
+    state: u64,
+}
+
+impl Moments {
+    pub(crate) fn new() -> Self {
+        let given = std::env::var("KILL_SEED").ok().map(|seed| seed.parse().expect("KILL_SEED is a number"));
+        let clock = || std::time::UNIX_EPOCH.elapsed().unwrap().subsec_nanos().into();
+        let seed = given.unwrap_or_else(clock);
+        Self { seed, state: seed }
+    }
+
+    /// From nothing up to `most`.
+    pub(crate) fn below(&mut self, most: Duration) -> Duration {
+        most.mul_f64(f64::from(self.next()) / f64::from(u32::MAX))
+    }
+
+    /// The upper half of a `SplitMix64` step.
+    pub(crate) fn next(&mut self) -> u32 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let z = (self.state ^ (self.state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        u32::try_from(z >> 32).unwrap()
+    }
+}
+
+impl std::fmt::Display for Moments {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KILL_SEED={}", self.seed)
+    }
+}
