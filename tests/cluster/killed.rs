@@ -111,7 +111,7 @@ fn kills_of_everything_change_no_document() {
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
     let failed = topology.metric("trombe_component_failed_total").unwrap();
-    let sent = topology.metric("trombe_log_end_offset").unwrap_or_default();
+    let sent = topology.metric("trombe_consumer_end_offset").unwrap_or_default();
     let memory = topology.daemon.resident_mib_max();
     topology.daemon.interrupt();
     assert!(cluster.exports() == expected, "the end of the topology changed a document");

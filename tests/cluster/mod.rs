@@ -2,6 +2,7 @@
 //!
 //! `tests/services/run` starts the servers and says where they are; without them these tests are skipped, loudly.
 
+mod crashes;
 mod equal;
 mod killed;
 mod outage;

@@ -1,0 +1,63 @@
+//! Goal: the topology may die at any moment, as often as it likes, and on a cluster too no document is lost, doubled or wrong. Method:
+//! `kill -9` it fifty times, and the producer now and then, at moments drawn from a seed while a feed runs; compare with an undisturbed
+//! embedded run, byte by byte.
+
+use std::time::{Duration, Instant};
+
+use super::killed::{FEED_MAX, expect_documents};
+use super::servers::{Cluster, Daemon, Topology, exclusively};
+use crate::support::{Bench, INDICES, Moments};
+
+const KILLS: u32 = 50;
+
+/// Every so many kills of the topology the producer is killed too.
+const PRODUCER_EVERY: u32 = 10;
+
+/// The longest life of a topology: its start takes about half a second, so that most are hit at work.
+const LIFE_MAX: Duration = Duration::from_secs(3);
+
+/// Three hours: 108 seconds at this speed, longer than the kills take.
+const SAMPLE: [(&str, &str); 2] = [
+    ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__HISTORY_HOURS", "3"),
+    ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND", "2"),
+];
+const PRODUCE: [&str; 6] = ["produce", "feed", "--feed", "sample", "--speed", "100"];
+
+#[test]
+fn a_topology_killed_fifty_times_writes_the_undisturbed_documents() {
+    let _servers = exclusively();
+    let Some(cluster) = Cluster::find("cluster-crashes") else {
+        return;
+    };
+    let embedded = Bench::new();
+    embedded.replay(&["sample"], &SAMPLE);
+    let expected: Vec<String> = INDICES.iter().map(|index| embedded.export(index)).collect();
+
+    let (started, mut moments, mut died) = (Instant::now(), Moments::new(), 0);
+    let mut producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+    for kill in 1..=KILLS {
+        let mut topology = Daemon::start(&cluster, "topology", &["topology", "--feed", "sample"], &SAMPLE);
+        std::thread::park_timeout(moments.below(LIFE_MAX));
+        assert!(topology.is_running(), "kill {kill} with {moments}: {}", topology.words());
+        topology.kill();
+        died += 1;
+        if kill % PRODUCER_EVERY == 0 {
+            producer.kill();
+            producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+        }
+    }
+    let killing = started.elapsed();
+    let topology = Topology::start(&cluster, &SAMPLE);
+    producer.finish(FEED_MAX);
+    let documents = expect_documents(&cluster, &expected);
+    let last = topology.metric("trombe_component_acked_total").unwrap_or_default();
+    let sent = topology.metric("trombe_consumer_end_offset").unwrap_or_default();
+    topology.daemon.interrupt();
+    assert!(cluster.exports() == expected, "the end of the topology changed a document");
+    eprintln!(
+        "{died} kills of the topology and {} of the producer survived in {:.0} s with {moments}; {sent} messages in the log, \
+         {last} acked by the last topology, {documents} documents compared",
+        KILLS / PRODUCER_EVERY,
+        killing.as_secs_f64(),
+    );
+}
