@@ -23,7 +23,7 @@ pub struct Config {
     /// Storm's max spout pending: tuples of one spout task that are neither acked nor given up at most.
     pub spout_pending_count_max: usize,
     /// Storm's message timeout, for tuples that a deferred bolt has in hand; a tuple that is queued, or whose fate depends on what was
-    /// emitted for it, never times out. `None`: nothing does.
+    /// emitted for it, never times out, and time during which its task is held up by its consumers does not count. `None`: nothing does.
     pub message_timeout_ms: Option<u64>,
     /// Tuples that a deferred bolt's task holds before it is asked to flush.
     pub held_count_max: usize,

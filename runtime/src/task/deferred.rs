@@ -46,25 +46,49 @@ struct FlushState {
 }
 
 /// Deadlines of held tuples. All tuples of a fragment were taken at the same time, so they share one.
+///
+/// Time during which the task is held up by its consumers does not count: nobody could have answered then, and back-pressure alone
+/// fails no tuple.
 struct Timeouts {
     after_ms: Option<u64>,
-    /// In the order of the deadlines. Fragments whose tuples are all ended are dead.
+    /// How long the task has been held up in all, and since when it is.
+    held_up: Nanos,
+    held_up_since: Option<Nanos>,
+    /// In the order of the deadlines, which are in time that counts. Fragments whose tuples are all ended are dead.
     queue: VecDeque<(Nanos, Weak<Held>)>,
 }
 
 impl Timeouts {
+    fn new(after_ms: Option<u64>) -> Self {
+        Self { after_ms, held_up: 0, held_up_since: None, queue: VecDeque::new() }
+    }
+
     fn watch(&mut self, held: &Arc<Held>, now: Nanos) {
         if let Some(ms) = self.after_ms {
-            self.queue.push_back((now.saturating_add(millis(ms)), Arc::downgrade(held)));
+            self.queue.push_back((self.counted(now).saturating_add(millis(ms)), Arc::downgrade(held)));
         }
+    }
+
+    /// Says whether the task is held up now.
+    fn hold_up(&mut self, is_held_up: bool, now: Nanos) {
+        if is_held_up {
+            self.held_up_since.get_or_insert(now);
+        } else if let Some(since) = self.held_up_since.take() {
+            self.held_up += now.saturating_sub(since);
+        }
+    }
+
+    /// The time that counts.
+    fn counted(&self, now: Nanos) -> Nanos {
+        self.held_up_since.unwrap_or(now).saturating_sub(self.held_up)
     }
 
     /// Fails what is due. True if anything was.
     fn expire(&mut self, now: Nanos) -> bool {
-        let mut any = false;
+        let (mut any, counted) = (false, self.counted(now));
         while let Some((due, held)) = self.queue.front() {
             match held.upgrade() {
-                Some(held) if *due <= now => {
+                Some(held) if *due <= counted => {
                     let ms = self.after_ms.unwrap_or(0);
                     any |= held
                         .expire(&Failure::retry(format!("held for longer than message_timeout_ms = {ms}")));
@@ -78,7 +102,7 @@ impl Timeouts {
     }
 
     fn next(&self) -> Option<Nanos> {
-        self.queue.front().map(|(due, _)| *due)
+        self.queue.front().map(|(due, _)| due.saturating_add(self.held_up))
     }
 }
 
@@ -106,7 +130,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
             inbox,
             ticker: Ticker::new(tick_ms, site.clock.now()),
             site,
-            timeouts: Timeouts { after_ms: limits.message_timeout_ms, queue: VecDeque::new() },
+            timeouts: Timeouts::new(limits.message_timeout_ms),
             held_count_max: limits.held_count_max,
             flush,
         })
@@ -192,8 +216,10 @@ impl<B: DeferredBolt> DeferredTask<B> {
 impl<B: DeferredBolt> Task for DeferredTask<B> {
     fn step(&mut self, phase: Phase) -> Step {
         let now = self.site.clock.now();
+        let is_free = self.out.unpark(now);
+        self.timeouts.hold_up(!is_free, now);
         let mut progress = self.site.fail_orphans(None) | self.timeouts.expire(now);
-        if !self.out.unpark(now) {
+        if !is_free {
             return Step::Wait(Some(now.saturating_add(BLOCKED_WAIT)));
         }
         if let Err(until) = self.life.revive(now, &self.site) {

@@ -1,7 +1,7 @@
 //! Bolts that answer later.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use trombe::testing::Driver;
@@ -232,4 +232,59 @@ fn a_task_that_cannot_be_rebuilt_fails_what_it_was_about_to_be_given() {
     assert_eq!(summary.failed, 4, "one batch");
     let reasons = snapshot.failures.iter().map(|autopsy| autopsy.reason.as_str());
     assert_eq!(reasons.filter(|reason| *reason == "dropped before the component saw it").count(), 3);
+}
+
+/// Holds every tuple until `released`, and tells of each at once; its flush fails until then if it is to be `stuck`.
+struct Holder {
+    released: Arc<AtomicBool>,
+    stuck: bool,
+    held: Vec<Tuple<u64>>,
+}
+
+impl DeferredBolt for Holder {
+    type In = u64;
+    type Out = u64;
+
+    fn execute(&mut self, tuple: Tuple<u64>, out: &mut Emitter<u64>) -> Result<(), Failure> {
+        out.emit(*tuple.value());
+        self.held.push(tuple);
+        Ok(())
+    }
+
+    fn flush(&mut self, _out: &mut Emitter<u64>) -> Result<(), Failure> {
+        match (self.released.load(Ordering::Relaxed), self.stuck) {
+            (true, _) => self.held.drain(..).for_each(Tuple::ack),
+            (false, true) => return Err(Failure::retry("the disk is full")),
+            (false, false) => {}
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_tuple_held_behind_a_full_queue_does_not_time_out() {
+    let (log, released) = (Log::of(20), Arc::new(AtomicBool::new(false)));
+    let holder = |stuck| {
+        let released = Arc::clone(&released);
+        move || Holder { released: Arc::clone(&released), stuck, held: Vec::new() }
+    };
+    let topology = Topology::new("t");
+    let held = topology.spout("numbers", log.spout()).shuffle().deferred("held", holder(false));
+    held.shuffle().tick_ms(1_000).deferred("stuck", holder(true)).end();
+    let config = Config {
+        attempts_max: Some(1),
+        batch_count_max: 1,
+        queue_batches_max: 1,
+        held_count_max: 1,
+        ..tight()
+    };
+    let mut driver = Driver::new(&topology, config, 0).unwrap();
+    // `stuck` times out every half minute and then takes one tuple more, so `held` gets on by a tuple at a time.
+    driver.advance(Duration::from_mins(2));
+    assert!(driver.snapshot().component("stuck").unwrap().failed >= 3, "{:#?}", driver.snapshot());
+    assert_eq!((driver.snapshot().component("held").unwrap().failed, log.exhausted().len()), (0, 0));
+    released.store(true, Ordering::Relaxed);
+    driver.advance(Duration::from_mins(2));
+    assert_eq!(log.acked(), (0..20).collect::<Vec<_>>());
+    assert_balanced(&driver.snapshot());
 }
