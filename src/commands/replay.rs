@@ -18,7 +18,7 @@ use crate::feed;
 use crate::interrupt::interrupt;
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
-use crate::stores::{Stores, store_file};
+use crate::stores::{Stores, Waiting, store_file};
 
 /// How often the progress bar moves.
 const REDRAW_MS: u64 = 100;
@@ -38,9 +38,10 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     let file =
         store_file(arguments.store.as_deref(), kind, feed::purpose(&options.feed, "-replay"), &settings);
     let interrupt = interrupt()?;
-    let Some(stores) = Stores::open(&file, kind, &settings, &interrupt).await? else {
+    let stores = Stores::open(&file, kind, &settings)?;
+    if !stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? {
         bail!("interrupted before the log answered; nothing was read");
-    };
+    }
     let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
     let progress = Arc::new(Progress::new());
     let drawing = tokio::spawn(draw(Advance::new(Arc::clone(&progress), pipeline.observer())));

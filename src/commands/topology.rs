@@ -1,6 +1,9 @@
 //! `topology`: the topology daemon, with or without the page.
 
+use std::sync::{Arc, OnceLock};
+
 use anyhow::Context as _;
+use btc_dashboard_web::{PageOptions, Status, StatusSource};
 use btc_topology::{Connections, FeedOver, Health, bitcoin};
 use tokio::net::TcpListener;
 use trombe_connectors::EmbeddedStore;
@@ -11,7 +14,7 @@ use crate::feed;
 use crate::interrupt::interrupt;
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
-use crate::stores::{Stores, store_file};
+use crate::stores::{Stores, Waiting, store_file};
 
 pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyhow::Result<()> {
     settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
@@ -21,22 +24,29 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
     let kind = arguments.feed;
     let file = store_file(arguments.store.as_deref(), kind, "", &settings);
     let interrupt = interrupt()?;
-    let Some(stores) = Stores::open(&file, kind, &settings, &interrupt).await? else {
-        return Ok(());
-    };
-    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
-    tracing::info!(place = stores.place, "the topology runs");
-    match arguments.listen {
+    let stores = Stores::open(&file, kind, &settings)?;
+    let (status, waiting) = (Arc::new(OnceLock::new()), Waiting::default());
+    // The page is up before the servers are: `/ready` says what is waited for.
+    let serving = match arguments.listen {
+        None => None,
         Some(listen) => {
             let listener = TcpListener::bind(listen).await.with_context(|| {
                 format!("cannot listen on {listen}; end the program that does, or choose another --listen")
             })?;
-            let mut page = settings.page;
-            page.feed_label = format!("{kind} data");
+            let page = PageOptions { feed_label: format!("{kind} data"), ..settings.page.clone() };
             tracing::info!(address = %listener.local_addr()?, "the page is up");
-            let status = pipeline.status_source(None);
-            btc_dashboard_web::serve(listener, stores.index, status, page, interrupt).await?;
+            let (index, status) = (Arc::clone(&stores.index), starting(Arc::clone(&status), waiting.clone()));
+            Some(tokio::spawn(btc_dashboard_web::serve(listener, index, status, page, interrupt.clone())))
         }
+    };
+    if !stores.prepare(kind, &settings, &waiting, &interrupt).await? {
+        return Ok(());
+    }
+    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
+    status.get_or_init(|| pipeline.status_source(None));
+    tracing::info!(place = stores.place, "the topology runs");
+    match serving {
+        Some(serving) => serving.await??,
         None => interrupt.await,
     }
     let summary = pipeline.shutdown();
@@ -47,6 +57,14 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
         "stopped; what is unfinished is in the log and comes again"
     );
     Ok(())
+}
+
+/// What the page shows before the topology runs, and from then on.
+fn starting(running: Arc<OnceLock<StatusSource>>, waiting: Waiting) -> StatusSource {
+    Arc::new(move || match running.get() {
+        Some(running) => running(),
+        None => Status { why: waiting.why().or_else(|| Some("starting".to_owned())), ..Status::default() },
+    })
 }
 
 /// The plan needs no store of the operator's: it depends on the configuration alone.

@@ -16,7 +16,7 @@ use crate::feed;
 use crate::interrupt::{either, interrupt};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
-use crate::stores::{Stores, store_file};
+use crate::stores::{Stores, Waiting, store_file};
 
 pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::Result<()> {
     settings.topology.pools = feed::pools(arguments.pools.as_deref())?;
@@ -29,9 +29,10 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
         format!("cannot listen on {listen}; end the program that does, or choose another --listen")
     })?;
     let interrupt = interrupt()?;
-    let Some(stores) = Stores::open(&file, kind, &settings, &interrupt).await? else {
+    let stores = Stores::open(&file, kind, &settings)?;
+    if !stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? {
         return Ok(());
-    };
+    }
     let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
 
     let progress = Arc::new(Progress::new());

@@ -60,7 +60,7 @@ async fn template_findings(
     if drift.is_empty() {
         return Ok(vec![Finding::Unchanged(format!("template `{name}`"))]);
     }
-    if mode == Mode::Check {
+    if mode == Mode::Check || (mode == Mode::Complete && found.is_some()) {
         let advice = "run `setup --elasticsearch`";
         return Ok(drift.into_iter().map(|why| Finding::Differs(format!("{why}; {advice}"))).collect());
     }

@@ -12,6 +12,8 @@ use std::fmt;
 pub(crate) enum Mode {
     /// Bring everything about that can be.
     Apply,
+    /// Make what is absent, and leave what is there as it is.
+    Complete,
     /// Look only.
     Check,
 }

@@ -20,9 +20,10 @@ fn two_minutes_without_elasticsearch_fail_no_tuple() {
     };
     let expected = expected();
     let topology = Topology::start(&cluster, &SAMPLE);
-    let producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
-    let metric = |name: &str| topology.metric(name).unwrap_or_default();
-    wait_for("the first documents", || metric("trombe_component_acked_total") > 5_000.0);
+    let mut producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+    let metric = |name: &str| topology.metric(name).unwrap_or_else(|| panic!("no metric {name}"));
+    let acked = || topology.metric("trombe_component_acked_total").unwrap_or(0.0);
+    wait_for("the first documents", || acked() > 5_000.0);
     let before = topology.daemon.resident_mib_max();
 
     for node in ["1", "2", "3"] {
@@ -40,6 +41,7 @@ fn two_minutes_without_elasticsearch_fail_no_tuple() {
     assert!(grown < before + GROWTH_MIB_MAX, "{before} MiB before the outage, {grown} MiB in it");
 
     service("elasticsearch", &["start"]);
+    producer.expect_running("the producer");
     let up = Instant::now();
     wait_for("/ready", || topology.ask("/ready").is_some_and(|(status, _)| status == 200));
     let resumed = up.elapsed();

@@ -9,6 +9,12 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Bench, INDICES, expect_success, interrupt, wait_for};
 
+/// A document may be right and a dead letter all the same: that would be one too many.
+pub(crate) const ALL_INDICES: [&str; 7] = {
+    let [value, volume, miner, bpi, blocks, transactions] = INDICES;
+    [value, volume, miner, bpi, blocks, transactions, "btc-dead-letter"]
+};
+
 /// A folder, and a prefix of its own on the shared servers.
 pub(crate) struct Cluster {
     pub(crate) bench: Bench,
@@ -72,7 +78,7 @@ impl Cluster {
 
     #[track_caller]
     pub(crate) fn exports(&self) -> Vec<String> {
-        INDICES.iter().map(|index| self.run(&["export", "--index", index], &[])).collect()
+        ALL_INDICES.iter().map(|index| self.run(&["export", "--index", index], &[])).collect()
     }
 }
 
@@ -104,13 +110,18 @@ impl Daemon {
         Self { child: command.spawn().unwrap(), log }
     }
 
-    pub(crate) fn id(&self) -> u32 {
+    fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Whether it has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_running(&mut self, what: &str) {
+        assert!(self.child.try_wait().unwrap().is_none(), "{what} has ended: {}", self.words());
     }
 
     /// `kill -9`.
@@ -145,8 +156,8 @@ impl Daemon {
     /// The most memory it has ever held, in MiB.
     pub(crate) fn resident_mib_max(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+        line.split_whitespace().next().unwrap().parse::<u64>().unwrap() / 1024
     }
 }
 

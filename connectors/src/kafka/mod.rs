@@ -94,7 +94,6 @@ impl KafkaLog {
     }
 
     /// What tells the cluster from any other one.
-    #[cfg(feature = "archive")]
     pub async fn cluster_id(&self) -> Result<String, LogError> {
         const ASK_MS_MAX: u64 = 10_000;
         let shared = Arc::clone(&self.shared);

@@ -3,23 +3,19 @@
 //! Embedded, all three are one `SQLite` file. In a cluster the log is Kafka, the index Elasticsearch, and the file holds the
 //! state alone. A lost state file loses nothing: under a new identity the log is read again from its oldest record.
 
+mod prepare;
+
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use btc_producers::FeedKind;
-use btc_topology::{
-    BLOCKS, BPI, Connections, EmbeddedState, TRANSACTIONS, TopologyConfig, create_documents_topic,
-    create_topics,
-};
-use tokio::task::block_in_place;
-use trombe_connectors::{
-    ConsumerOptions, ElasticsearchIndex, EmbeddedStore, Index, KafkaLog, Log, LogError, Start,
-};
+use btc_topology::{Connections, EmbeddedState};
+use trombe_connectors::{ElasticsearchIndex, EmbeddedStore, Index, KafkaLog, Log};
 
+pub(crate) use self::prepare::Waiting;
 use crate::interrupt::Interrupt;
 use crate::settings::{Backend, Settings};
 
@@ -30,44 +26,63 @@ const IDENTITY_FACT: &str = "identity";
 /// The fact under which a state file keeps which log it was made from.
 const LOG_FACT: &str = "log";
 
-/// The wait between two looks for a log that does not answer.
-const AWAY_WAIT: Duration = Duration::from_secs(1);
-/// How long to wait for the first record of a topic that is not empty.
-const LOOK_MAX: Duration = Duration::from_secs(10);
-const LOOK_PAUSE: Duration = Duration::from_millis(20);
-
 /// Everything that a topology is connected to.
 pub(crate) struct Stores {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) index: Arc<dyn Index>,
     secondary: Option<Arc<dyn Index>>,
     state: EmbeddedStore,
+    file: PathBuf,
+    /// The log again, if it is a cluster's.
+    kafka: Option<KafkaLog>,
     identity: String,
     /// Where all this is, for a person.
     pub(crate) place: String,
 }
 
 impl Stores {
-    /// Opens what is configured, makes the topics, and refuses data of another kind of feed: sample and real money must
-    /// never be added up. Waits for a log that does not answer; `None` if the interrupt came first.
-    pub(crate) async fn open(
-        file: &Path,
+    /// Opens what is configured, without a word to any server, and refuses a file of another kind of feed: sample and real
+    /// money must never be added up.
+    pub(crate) fn open(file: &Path, kind: FeedKind, settings: &Settings) -> anyhow::Result<Self> {
+        let state = open_state(file, kind, settings)?;
+        let kafka = match settings.backend {
+            Backend::Embedded => None,
+            Backend::Cluster => Some(KafkaLog::connect(&settings.kafka)?),
+        };
+        let (log, index): (Arc<dyn Log>, Arc<dyn Index>) = match kafka.clone() {
+            None => (Arc::new(state.clone()), Arc::new(state.clone())),
+            Some(kafka) => (Arc::new(kafka), cluster_index(settings)?),
+        };
+        let secondary = settings.secondary.as_ref().map(ElasticsearchIndex::connect).transpose()?;
+        Ok(Self {
+            log,
+            index,
+            secondary: secondary.map(|index| Arc::new(index) as Arc<dyn Index>),
+            identity: identity(&state)?,
+            state,
+            file: file.to_owned(),
+            kafka,
+            place: place(file, settings),
+        })
+    }
+
+    /// Makes topics and indices as soon as the servers answer, saying in `waiting` for which of them, and refuses a log of
+    /// another kind of feed or another log than the state was made from. False if the interrupt came first.
+    pub(crate) async fn prepare(
+        &self,
         kind: FeedKind,
         settings: &Settings,
+        waiting: &Waiting,
         interrupt: &Interrupt,
-    ) -> anyhow::Result<Option<Self>> {
-        let state = open_state(file, kind, settings)?;
-        let (log, index): (Arc<dyn Log>, Arc<dyn Index>) = match settings.backend {
-            Backend::Embedded => (Arc::new(state.clone()), Arc::new(state.clone())),
-            Backend::Cluster => (Arc::new(KafkaLog::connect(&settings.kafka)?), cluster_index(settings)?),
-        };
-        if !prepare(log.as_ref(), kind, settings, interrupt).await? {
-            return Ok(None);
+    ) -> anyhow::Result<bool> {
+        if !prepare::log(self.log.as_ref(), kind, settings, waiting, interrupt).await? {
+            return Ok(false);
         }
-        let secondary = settings.secondary.as_ref().map(ElasticsearchIndex::connect).transpose()?;
-        let identity = identity(&state)?;
-        let secondary = secondary.map(|index| Arc::new(index) as Arc<dyn Index>);
-        Ok(Some(Self { log, index, secondary, state, identity, place: place(file, settings) }))
+        let Some(kafka) = &self.kafka else {
+            return Ok(true);
+        };
+        expect_fact(&self.state, &self.file, LOG_FACT, &kafka_name(kafka, settings).await?)?;
+        prepare::indices(settings, waiting, interrupt).await
     }
 
     pub(crate) fn connections(&self) -> Connections {
@@ -92,7 +107,7 @@ pub(crate) async fn open_log(
         Backend::Embedded => Arc::new(open_state(file, kind, settings)?),
         Backend::Cluster => Arc::new(KafkaLog::connect(&settings.kafka)?),
     };
-    Ok(prepare(log.as_ref(), kind, settings, interrupt).await?.then_some(log))
+    Ok(prepare::log(log.as_ref(), kind, settings, &Waiting::default(), interrupt).await?.then_some(log))
 }
 
 /// The log for the archive, what tells it from any other one, and which feed fills it. `None` if the interrupt came before the
@@ -109,25 +124,18 @@ pub(crate) async fn open_archived(
         let file = store_file(named, FeedKind::Live, "", settings);
         ensure!(file.is_file(), "there is no store {}; mend --store", file.display());
         let store = EmbeddedStore::open(&file, settings.store.clone())?;
-        create_topics(&store, &settings.topology).await?;
+        btc_topology::create_topics(&store, &settings.topology).await?;
         let feed = store.meta_get(FEED_FACT)?.context(NO_FEED)?;
         let log = identity(&store)?;
         return Ok(Some((Arc::new(store), Origin { log, feed })));
     }
     let log = KafkaLog::connect(&settings.kafka)?;
-    if !create_when_there(&log, settings, interrupt).await? {
+    if !prepare::topics(&log, settings, &Waiting::default(), interrupt).await? {
         return Ok(None);
     }
-    let mut feed = None;
-    for topic in [BPI, BLOCKS, TRANSACTIONS] {
-        feed = match feed {
-            None => oldest_feed(&log, topic, &settings.topology).await?,
-            found => found,
-        };
-    }
-    let feed = feed.context(NO_FEED)?;
-    let name = format!("kafka {} {}", log.cluster_id().await?, settings.kafka.topic_prefix);
-    Ok(Some((Arc::new(log), Origin { log: name.trim_end().to_owned(), feed })))
+    let feed = prepare::feed(&log, &settings.topology).await?.context(NO_FEED)?;
+    let name = kafka_name(&log, settings).await?;
+    Ok(Some((Arc::new(log), Origin { log: name, feed })))
 }
 
 /// The index alone, for a reader: an embedded one must be there.
@@ -174,13 +182,17 @@ pub(crate) fn store_file(
 
 fn open_state(file: &Path, kind: FeedKind, settings: &Settings) -> anyhow::Result<EmbeddedStore> {
     let state = EmbeddedStore::open(file, settings.store.clone())?;
-    let log = match settings.backend {
-        Backend::Embedded => "embedded".to_owned(),
-        Backend::Cluster => format!("kafka {}", settings.kafka.topic_prefix).trim_end().to_owned(),
-    };
     expect_fact(&state, file, FEED_FACT, kind.as_str())?;
-    expect_fact(&state, file, LOG_FACT, &log)?;
+    if settings.backend == Backend::Embedded {
+        expect_fact(&state, file, LOG_FACT, "embedded")?;
+    }
     Ok(state)
+}
+
+/// What tells a cluster's log from any other one.
+async fn kafka_name(kafka: &KafkaLog, settings: &Settings) -> anyhow::Result<String> {
+    let name = format!("kafka {} {}", kafka.cluster_id().await?, settings.kafka.topic_prefix);
+    Ok(name.trim_end().to_owned())
 }
 
 /// Notes a fact in a new file, and refuses a file where it is otherwise.
@@ -219,75 +231,4 @@ pub(crate) fn place(file: &Path, settings: &Settings) -> String {
             file.display()
         ),
     }
-}
-
-async fn create_all(log: &dyn Log, settings: &Settings) -> Result<(), LogError> {
-    create_topics(log, &settings.topology).await?;
-    if settings.secondary.is_some() {
-        create_documents_topic(log, &settings.topology).await?;
-    }
-    Ok(())
-}
-
-/// Makes the topics as soon as the log answers. False if the interrupt came first.
-async fn create_when_there(
-    log: &dyn Log,
-    settings: &Settings,
-    interrupt: &Interrupt,
-) -> anyhow::Result<bool> {
-    loop {
-        match create_all(log, settings).await {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_transient() => tracing::warn!(%error, "waiting for the log"),
-            Err(error) => return Err(error.into()),
-        }
-        tokio::select! {
-            () = interrupt.clone() => return Ok(false),
-            () = tokio::time::sleep(AWAY_WAIT) => {}
-        }
-    }
-}
-
-/// Makes the topics and looks into them, as soon as the log answers. False if the interrupt came first.
-async fn prepare(
-    log: &dyn Log,
-    kind: FeedKind,
-    settings: &Settings,
-    interrupt: &Interrupt,
-) -> anyhow::Result<bool> {
-    let config = &settings.topology;
-    if !create_when_there(log, settings, interrupt).await? {
-        return Ok(false);
-    }
-    // An embedded log is one file with its state, which has said so already.
-    let topics = if settings.backend == Backend::Cluster { &[BPI, BLOCKS, TRANSACTIONS][..] } else { &[] };
-    for topic in topics {
-        if let Some(found) = oldest_feed(log, topic, config).await? {
-            ensure!(
-                found == kind.as_str(),
-                "topic `{topic}` holds messages of the {found} feed, not {kind}; \
-                 set another `kafka.topic_prefix`, or delete the topics and the state file"
-            );
-        }
-    }
-    Ok(true)
-}
-
-/// Which feed the oldest record of a topic came from; `None` if it is empty or does not say.
-async fn oldest_feed(log: &dyn Log, topic: &str, config: &TopologyConfig) -> anyhow::Result<Option<String>> {
-    let group = format!("{}-look", config.consumer_group);
-    let options =
-        ConsumerOptions { start: Start::Earliest, ..ConsumerOptions::member(&group, &[topic], 0, 1) };
-    let mut consumer = block_in_place(|| log.consumer(options))?;
-    let lag = block_in_place(|| consumer.lag())?;
-    if lag.iter().all(|lag| lag.committed.offset >= lag.end_offset) {
-        return Ok(None);
-    }
-    let (mut records, deadline) = (Vec::new(), Instant::now() + LOOK_MAX);
-    while records.is_empty() && Instant::now() < deadline {
-        block_in_place(|| consumer.poll(1, usize::MAX, &mut records))?;
-        tokio::time::sleep(LOOK_PAUSE).await;
-    }
-    let feed = records.first().and_then(|record| record.message.header("feed"));
-    Ok(feed.map(|feed| String::from_utf8_lossy(feed).into_owned()))
 }
