@@ -18,6 +18,11 @@ test: check
 test-loom:
     RUSTFLAGS='--cfg trombe_loom' cargo test --package trombe --lib models
 
+# A parser of outside bytes for a minute under cargo-fuzz, which wants a nightly toolchain: `just fuzz price`.
+fuzz TARGET:
+    cargo run --package btc-fuzz-targets --example corpus
+    cargo +nightly fuzz run {{ TARGET }} -- -max_total_time=60
+
 # The conformance suites and the end-to-end tests on three Kafka brokers and three Elasticsearch nodes, started for it.
 test-cluster:
     tests/services/run
