@@ -43,8 +43,16 @@ pub(crate) fn row_seeds() -> Vec<Vec<u8>> {
         r#"{{"hash":"{hash}","prev_hash":null,"height":1,"time_s":60,"reward_sat":5000000000,"slug":"first","miner":"First"}}"#
     );
     let price = r#"{"time_s":30,"source":"kraken","eur":"56874.6"}"#;
+    let most = |group| {
+        let most = u64::MAX;
+        let partial = format!(
+            r#"{{"group":{group},"hour":0,"version":{most},"tx_count":{most},"largest":null,"minutes":[{{"minute":255,"outputs_sat":{most},"adjusted_sat":{most}}}]}}"#
+        );
+        chosen(1, partial)
+    };
+    let overflowing = [most(1), most(2), chosen(3, price)].join(&b'\n');
     let together = [chosen(1, &partial), chosen(2, &block), chosen(3, price)].join(&b'\n');
-    vec![chosen(0, [7; 112]), chosen(1, partial), chosen(2, block), chosen(3, price), together]
+    vec![chosen(0, [7; 112]), chosen(1, partial), chosen(2, block), chosen(3, price), together, overflowing]
 }
 
 pub(crate) fn check_headers(data: &[u8]) -> bool {

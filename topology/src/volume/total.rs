@@ -46,7 +46,9 @@ impl HourTotal {
     /// The version counts all distinct inputs that bear on the hour, so it is the same in whatever order they came,
     /// and grows whenever the content changes.
     pub(crate) fn document(&self) -> Option<(u64, VolumeDocument)> {
-        let sightings: u64 = self.partials.values().map(|partial| partial.version).sum();
+        // Only a damaged store reaches the limits of 64 bits.
+        let sightings =
+            self.partials.values().fold(0_u64, |sum, partial| sum.saturating_add(partial.version));
         if sightings == 0 {
             return None;
         }
@@ -80,10 +82,10 @@ impl HourTotal {
             max_tx_eur: max_tx_eur.map(EurAmount::to_chart_f64),
             max_tx_eur_exact: max_tx_eur.map(|eur| eur.to_string()),
             max_tx_hash: largest.map(|largest| largest.txid.to_string()),
-            tx_count: self.partials.values().map(|partial| partial.tx_count).sum(),
+            tx_count: self.partials.values().fold(0, |sum, partial| sum.saturating_add(partial.tx_count)),
             priced_share: share(priced_sat, volume.to_sat()),
         };
-        Some((sightings + self.prices.count(bearing_on_hour(self.hour)), document))
+        Some((sightings.saturating_add(self.prices.count(bearing_on_hour(self.hour))), document))
     }
 
     /// The volumes of all key groups, by minute.
