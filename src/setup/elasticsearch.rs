@@ -4,7 +4,7 @@
 //! by a write that was quicker than its template.
 
 use btc_es_mappings::{TEMPLATES, Template};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use trombe_connectors::{ElasticsearchConfig, ElasticsearchIndex, IndexError};
 
 use super::differences::{Extras, differences};
@@ -12,6 +12,8 @@ use super::{Finding, Mode};
 
 /// Composable templates come with it.
 const OLDEST: (u32, u32) = (7, 10);
+/// Settings of our templates that can be changed while an index is open.
+const DYNAMIC: [&str; 2] = ["number_of_replicas", "refresh_interval"];
 
 /// Why a cluster cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -85,28 +87,61 @@ async fn index_findings(
         index.create_index(template.name).await?;
         return Ok(vec![Finding::Changed(format!("created index `{name}`"))]);
     };
-    let drift = index_drift(&name, &found, &wanted["template"]);
-    Ok(if drift.is_empty() { vec![Finding::Unchanged(format!("index `{name}`"))] } else { drift })
+    let drift = IndexDrift::between(&name, &found, &wanted["template"]);
+    let mut findings = Vec::new();
+    if mode == Mode::Apply && !drift.dynamic.is_empty() {
+        index.put_index_settings(template.name, &Value::Object(drift.dynamic)).await?;
+        let why = drift.variable.join(", ");
+        findings.push(Finding::Changed(format!("mended the settings of index `{name}` ({why})")));
+    } else {
+        let advice = "run `setup --elasticsearch`";
+        findings.extend(drift.variable.iter().map(|why| Finding::Differs(format!("{why}; {advice}"))));
+    }
+    let remake = |why| Finding::Differs(format!("{why}; {}", remake(&name)));
+    findings.extend(drift.fixed.into_iter().map(remake));
+    if findings.is_empty() {
+        findings.push(Finding::Unchanged(format!("index `{name}`")));
+    }
+    Ok(findings)
 }
 
 /// How an index that is there differs from its template, which changes nothing of it any more.
-fn index_drift(name: &str, found: &Value, wanted: &Value) -> Vec<Finding> {
-    let path = |part: &str| format!("{part} of index `{name}`");
-    let (is, should_be) = (flat_settings(&found["settings"]), flat_settings(&wanted["settings"]));
-    let settings = differences(&path("setting"), &is, &should_be, Extras::Ignored);
-    let settings = settings.into_iter().map(|why| {
-        let is_fixed = why.contains("number_of_shards");
-        let advice = if is_fixed { remake(name) } else { format!("set it by PUT /{name}/_settings") };
-        format!("{why}; {advice}")
-    });
-    let mappings = differences(&path("mapping"), &found["mappings"], &wanted["mappings"], Extras::Reported);
-    let mappings = mappings.into_iter().map(|why| format!("{why}; {}", remake(name)));
-    settings.chain(mappings).map(Finding::Differs).collect()
+#[derive(Debug, Default, PartialEq)]
+struct IndexDrift {
+    /// What can be set while the index is open.
+    variable: Vec<String>,
+    /// The settings that mend it.
+    dynamic: Map<String, Value>,
+    /// What an index keeps for its life.
+    fixed: Vec<String>,
+}
+
+impl IndexDrift {
+    fn between(name: &str, found: &Value, wanted: &Value) -> Self {
+        let path = |part: &str| format!("{part} of index `{name}`");
+        let mut drift = Self::default();
+        let is = Value::Object(flat_settings(&found["settings"]));
+        for (key, should_be) in flat_settings(&wanted["settings"]) {
+            let alone = json!({ &key: &should_be });
+            let why = differences(&path("setting"), &is, &alone, Extras::Ignored);
+            if !DYNAMIC.contains(&key.as_str()) {
+                drift.fixed.extend(why);
+            } else if !why.is_empty() {
+                drift.variable.extend(why);
+                drift.dynamic.insert(key, should_be);
+            }
+        }
+        let mappings =
+            differences(&path("mapping"), &found["mappings"], &wanted["mappings"], Extras::Reported);
+        drift.fixed.extend(mappings);
+        drift
+    }
 }
 
 fn remake(name: &str) -> String {
     format!(
-        "a template does not reach an index that is there: delete or _reindex `{name}` (es-mappings/README.md)"
+        "a template does not reach an index that is there: _reindex `{name}`, or delete it and read the log again, which \
+         brings documents back only as far as the log's retention reaches (es-mappings/README.md)"
     )
 }
 
@@ -129,7 +164,7 @@ fn comparable(template: &Value) -> Value {
 }
 
 /// `index.number_of_shards` whichever way it is nested.
-fn flat_settings(settings: &Value) -> Value {
+fn flat_settings(settings: &Value) -> Map<String, Value> {
     let nested = settings.get("index").unwrap_or(settings).as_object().into_iter().flatten();
     nested.map(|(key, value)| (key.trim_start_matches("index.").to_owned(), value.clone())).collect()
 }
@@ -177,22 +212,33 @@ mod tests {
     }
 
     #[test]
-    fn an_index_that_differs_is_told_with_what_to_do() {
+    fn what_of_an_index_can_be_set_is_told_apart_from_what_it_keeps() {
         let (_, body) = TEMPLATES[0].with_prefix("");
         let mut found = body["template"].clone();
         found["settings"]["index"]["uuid"] = json!("x");
-        assert_eq!(index_drift("btc-value", &found, &body["template"]), []);
+        let drift = |found: &Value| IndexDrift::between("btc-value", found, &body["template"]);
+        assert_eq!(drift(&found), IndexDrift::default());
         found["settings"]["index"]["number_of_replicas"] = json!("0");
+        found["settings"]["index"].as_object_mut().unwrap().remove("refresh_interval");
+        found["settings"]["index"]["number_of_shards"] = json!("1");
         found["mappings"]["properties"]["eur"]["type"] = json!("float");
-        let told: Vec<String> =
-            index_drift("btc-value", &found, &body["template"]).iter().map(ToString::to_string).collect();
+        let drift = drift(&found);
         assert_eq!(
-            told,
+            drift.variable,
             [
-                "differs: setting of index `btc-value`.number_of_replicas is 0 instead of 2; \
-                 set it by PUT /btc-value/_settings",
-                "differs: mapping of index `btc-value`.properties.eur.type is float instead of double; a template does not \
-                 reach an index that is there: delete or _reindex `btc-value` (es-mappings/README.md)",
+                "setting of index `btc-value`.number_of_replicas is 0 instead of 2",
+                "setting of index `btc-value`.refresh_interval is absent",
+            ]
+        );
+        assert_eq!(
+            Value::Object(drift.dynamic),
+            json!({ "number_of_replicas": 2, "refresh_interval": "1s" })
+        );
+        assert_eq!(
+            drift.fixed,
+            [
+                "setting of index `btc-value`.number_of_shards is 1 instead of 3",
+                "mapping of index `btc-value`.properties.eur.type is float instead of double",
             ]
         );
     }

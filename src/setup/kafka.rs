@@ -6,8 +6,8 @@ use trombe_connectors::{KafkaConfig, KafkaLog, LogError, TopicOptions};
 use super::{Finding, Mode};
 
 /// New partitions would move keys, and replicas are moved by Kafka's own tools.
-const REMAKE: &str =
-    "delete the topic and run `setup --kafka`, or move its replicas with kafka-reassign-partitions";
+const REMAKE: &str = "move its replicas with kafka-reassign-partitions, or delete the topic, with every record in it, and run \
+                      `setup --kafka`";
 
 /// Looks at every topic, and brings about what `mode` allows.
 pub(crate) async fn set_up(

@@ -145,11 +145,24 @@ fn elasticsearch_gets_what_is_missing_and_keeps_what_is_there() {
     for words in [&template, &index, &absent] {
         assert!(out.contains(words.as_str()), "{words}: {out}");
     }
-    let (ok, out, _) = names.setup(&["--elasticsearch"], &[]);
-    assert!(!ok && out.contains(&format!("changed: replaced template `{value}`")), "{out}");
-    assert!(out.contains(&index) && out.contains(&format!("delete or _reindex `{value}`")), "{out}");
+    let (ok, out, err) = names.setup(&["--elasticsearch"], &[]);
+    assert!(out.contains(&format!("changed: replaced template `{value}`")), "{out}");
+    assert!(out.contains(&index) && out.contains(&format!("_reindex `{value}`, or delete it")), "{out}");
+    assert!(
+        ok && err.contains("still differs in 1 places"),
+        "what cannot be mended fails no deployment: {err}"
+    );
+    assert!(!names.setup(&["--elasticsearch", "--check"], &[]).0);
     names.elasticsearch("DELETE", &value, &Value::Null);
     assert!(names.setup(&["--elasticsearch"], &[]).0);
+    assert!(names.setup(&["--elasticsearch", "--check"], &[]).0);
+
+    let slower = json!({ "index": { "number_of_replicas": 0, "refresh_interval": "30s" } });
+    names.elasticsearch("PUT", &format!("{value}/_settings"), &slower);
+    let (ok, out, err) = names.setup(&["--elasticsearch", "--check"], &[]);
+    assert!(!ok && err.contains("differs in 2 places"), "{out}{err}");
+    let (ok, out, err) = names.setup(&["--elasticsearch"], &[]);
+    assert!(ok && out.contains(&format!("changed: mended the settings of index `{value}`")), "{out}{err}");
     assert!(names.setup(&["--elasticsearch", "--check"], &[]).0);
 }
 

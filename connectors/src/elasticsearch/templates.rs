@@ -77,6 +77,14 @@ impl ElasticsearchIndex {
         answer.found().map(|_| true)
     }
 
+    /// Changes settings of an index that is there, under their names without `index.`; the others stay. Refused with
+    /// settings that an index keeps for its life. The name is without the prefix.
+    pub async fn put_index_settings(&self, name: &str, settings: &Value) -> Result<(), IndexError> {
+        let path = format!("{}/_settings", self.full_name(name)?);
+        let body = serde_json::json!({ "index": settings });
+        self.cluster().call(&Request::new(Method::Put, path).json(&body)).await?.found().map(drop)
+    }
+
     fn full_name(&self, name: &str) -> Result<String, IndexError> {
         self.known_name(name).ok_or_else(|| IndexError::Refused(format!("`{name}` is no index name")))
     }
