@@ -78,12 +78,12 @@ impl Settings {
             Some(file) => builder.add_source(File::from(file).format(FileFormat::Toml)),
             None => builder.add_source(File::new(DEFAULT_FILE, FileFormat::Toml).required(false)),
         };
-        let (secrets, plain) = std::env::vars().partition(|(name, _)| is_secret(name));
+        let (verbatim, plain) = std::env::vars().partition(|(name, _)| is_verbatim(name));
         let parsed =
             LISTS.iter().fold(environment(plain).try_parsing(true).list_separator(","), |source, list| {
                 source.with_list_parse_key(list)
             });
-        let sources = builder.add_source(parsed).add_source(environment(secrets));
+        let sources = builder.add_source(parsed).add_source(environment(verbatim));
         let settings: Self = sources.build()?.try_deserialize()?;
         settings.validate()?;
         Ok(settings)
@@ -112,7 +112,9 @@ fn environment(variables: HashMap<String, String>) -> Environment {
     Environment::with_prefix(PREFIX).prefix_separator("__").separator("__").source(Some(variables))
 }
 
-/// Whether a variable is kept letter for letter: a password of digits is no number.
-fn is_secret(name: &str) -> bool {
-    ["PASSWORD", "API_KEY", "USERNAME"].iter().any(|ending| name.ends_with(ending))
+/// Whether a variable is kept letter for letter: a password of digits is no number, and `007` is not `7`.
+fn is_verbatim(name: &str) -> bool {
+    ["PASSWORD", "API_KEY", "USERNAME", "PREFIX", "SPACE", "GROUP"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }

@@ -80,6 +80,29 @@ fn a_list_can_come_from_the_environment() {
 }
 
 #[test]
+fn names_of_digits_arrive_letter_for_letter_and_secrets_are_never_shown() {
+    let bench = Bench::new();
+    let secret = "0451e3";
+    let mut command = bench.command(["check-config"]);
+    for name in
+        ["KAFKA__TOPIC_PREFIX", "ELASTICSEARCH__INDEX_PREFIX", "KIBANA__SPACE", "TOPOLOGY__CONSUMER_GROUP"]
+    {
+        command.env(format!("BITCOIN_DASHBOARD__{name}"), "007");
+    }
+    for section in ["ELASTICSEARCH", "KIBANA"] {
+        command.env(format!("BITCOIN_DASHBOARD__{section}__USERNAME"), "007");
+        command.env(format!("BITCOIN_DASHBOARD__{section}__PASSWORD"), secret);
+    }
+    let output = command.output().unwrap();
+    expect_success(&output);
+    let said = String::from_utf8(output.stdout).unwrap();
+    for line in ["topic_prefix", "index_prefix", "space", "consumer_group", "username"] {
+        assert!(said.contains(&format!("\n{line} = \"007\"\n")), "{line}: {said}");
+    }
+    assert!(said.contains("password = \"***\"") && !said.contains(secret), "{said}");
+}
+
+#[test]
 fn export_is_sorted_by_id_and_an_absent_index_is_said() {
     let bench = Bench::new();
     bench.replay(&["sample"], &SHORT_SAMPLE);
