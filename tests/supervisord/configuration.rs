@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -109,6 +110,36 @@ fn every_command_is_one_that_the_program_takes() {
     }
 }
 
+/// `setup` and the daemons each give the topics their retention: one that differs would undo the others'.
+#[test]
+fn every_program_is_told_the_same_retention_of_the_log() {
+    let bench = Bench::new();
+    let told = bench.path("told");
+    std::fs::write(&told, "#!/bin/sh\necho \"$BITCOIN_DASHBOARD__TOPOLOGY__LOG_RETENTION_HOURS\"\n").unwrap();
+    std::fs::set_permissions(&told, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let config = bench.path("its.toml");
+    std::fs::write(&config, "[topology]\nlog_retention_hours = 5\n").unwrap();
+    let ours = [OURS.as_slice(), &["setup"]].concat();
+    for (name, value, expected) in [
+        ("BITCOIN_DASHBOARD__BACKEND", "cluster", "792\n"),
+        ("BITCOIN_DASHBOARD__BACKEND", "embedded", "\n"),
+        ("BITCOIN_DASHBOARD__TOPOLOGY__LOG_RETENTION_HOURS", "24", "24\n"),
+        ("BITCOIN_DASHBOARD_CONFIG", config.to_str().unwrap(), "\n"),
+    ] {
+        for program in &ours {
+            let mut command = Command::new(folder().join("run"));
+            command.arg(program).env("SERVICES_DATA", bench.path("data"));
+            for variable in ["BITCOIN_DASHBOARD__BACKEND", "BITCOIN_DASHBOARD__TOPOLOGY__LOG_RETENTION_HOURS"]
+            {
+                command.env_remove(variable);
+            }
+            let output = command.env("BITCOIN_DASHBOARD_BIN", &told).env(name, value).output().unwrap();
+            expect_success(&output);
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), expected, "{program}, {name}={value}");
+        }
+    }
+}
+
 #[test]
 fn the_page_asks_the_topology_where_it_listens() {
     let bench = Bench::new();
@@ -135,6 +166,7 @@ fn a_service_of_somebody_elses_ends_well_and_a_wrong_home_does_not() {
         let said = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && said.contains("_HOME=/nowhere; mend it"), "{said}");
     }
-    let output = printed(&bench, "zookeeper", &[]);
-    assert!(!output.status.success(), "no such program");
+    for name in ["zookeeper", "kafka-12", "kafka-9095", "kafka-x9092", "elasticsearch4"] {
+        assert!(!printed(&bench, name, &[]).status.success(), "no such program: {name}");
+    }
 }

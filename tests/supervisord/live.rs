@@ -118,7 +118,7 @@ fn local_distributions_get_their_configuration_and_are_healed() {
         );
         assert!(stage.log(&format!("kafka-{port}")).contains("kafka-storage.sh format --cluster-id"));
         let node_file = file(&format!("elasticsearch{node}/config/elasticsearch.yml"));
-        assert!(node_file.contains("network.host: 127.0.0.1") && node_file.contains("initial_master_nodes"));
+        assert!(node_file.contains("network.host: 127.0.0.1"), "{node_file}");
         let jvm = format!("elasticsearch{node}/config/jvm.options");
         assert_eq!(file(&jvm), "-Xshare:auto\n", "the distribution's own");
     }
@@ -127,6 +127,13 @@ fn local_distributions_get_their_configuration_and_are_healed() {
 
     signal("-KILL", &started);
     let healed = stage.wait_for_new(&SERVICES, &started);
+    for node in 1..=3 {
+        let node_file = file(&format!("elasticsearch{node}/config/elasticsearch.yml"));
+        assert!(
+            node_file.contains("initial_master_nodes"),
+            "a node that died before the first election: {node_file}"
+        );
+    }
     stage.expect(&["restart", "es-kibana:"]);
     stage.wait_for_new(&SERVICES[3..], &healed[3..]);
     let left = stage.end();
