@@ -1,6 +1,7 @@
 # syntax=docker/dockerfile:1.7
 # The whole program in one image: `docker build -t bitcoin-dashboard .`, then
-# `docker run --rm -p 127.0.0.1:8080:8080 bitcoin-dashboard` shows the dashboard on its sample feed.
+# `docker run --rm -p 127.0.0.1:8080:8080 bitcoin-dashboard` shows the dashboard on its sample feed. What it stores is in
+# /data and goes with the container unless a volume is put there (`-v bitcoin-dashboard:/data`).
 ARG RUST_VERSION=1.95.0
 ARG DEBIAN_RELEASE=bookworm
 
@@ -30,7 +31,6 @@ COPY --from=build /usr/local/bin/bitcoin-dashboard /usr/local/bin/bitcoin-dashbo
 COPY --chmod=0755 docker/healthcheck /usr/local/bin/healthcheck
 USER 10001:10001
 WORKDIR /data
-VOLUME /data
 EXPOSE 8080
 # What is under way is finished and stored.
 STOPSIGNAL SIGTERM
