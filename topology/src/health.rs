@@ -35,7 +35,7 @@ pub struct WriteCounts {
     pub retried: u64,
     /// Never to be stored (400-class): they are dead letters.
     pub rejected: u64,
-    /// Requests without an answer that can be used: the index was away or refused.
+    /// Requests without an answer that can be used: the index was away, refused, or put off every document.
     pub unanswered: u64,
 }
 

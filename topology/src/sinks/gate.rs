@@ -13,7 +13,7 @@ use crate::health::{Health, Part};
 /// Shared by every task that writes to one index. [`Health`] knows when it is shut, and the spouts pause.
 ///
 /// While it is shut, one of those who wait sends its request now and then; the others hold theirs, one batch each, and go on at
-/// the moment that one is answered.
+/// the moment that one is answered. An answer that puts off every document (a block on writes, shards that are away) is none.
 #[derive(Clone, Debug)]
 pub(crate) struct Gate(Arc<State>);
 
@@ -56,11 +56,12 @@ impl Gate {
         self.0.backoff
     }
 
-    /// Sends the documents, however long it takes until there is an answer: an outcome for each.
-    pub(super) async fn answer(&self, documents: &[Document]) -> Vec<Outcome> {
+    /// Sends the documents, however long it takes until there is an answer: an outcome for each. The rest of a batch of which the
+    /// index took some may be put off as a whole: that alone does not shut the way for all others.
+    pub(super) async fn answer(&self, documents: &[Document], is_rest: bool) -> Vec<Outcome> {
         loop {
             if self.is_open() {
-                if let Some(outcomes) = self.send(documents).await {
+                if let Some(outcomes) = self.send(documents, is_rest).await {
                     return outcomes;
                 }
                 continue;
@@ -69,7 +70,7 @@ impl Gate {
             // Another's probe may have been answered meanwhile.
             if !self.is_open() {
                 tokio::time::sleep(self.wait()).await;
-                if let Some(outcomes) = self.send(documents).await {
+                if let Some(outcomes) = self.send(documents, is_rest).await {
                     return outcomes;
                 }
             }
@@ -87,13 +88,17 @@ impl Gate {
         self.0.backoff.wait(self.0.failures.load(Ordering::Acquire).saturating_sub(1))
     }
 
-    /// `None`: nothing is known of any of the documents.
-    async fn send(&self, documents: &[Document]) -> Option<Vec<Outcome>> {
+    /// `None`: nothing became of any of the documents.
+    async fn send(&self, documents: &[Document], is_rest: bool) -> Option<Vec<Outcome>> {
         let error = match self.0.index.bulk(documents.to_vec()).await {
-            Ok(outcomes) if outcomes.len() == documents.len() => {
-                self.open();
-                return Some(outcomes);
-            }
+            Ok(outcomes) if outcomes.len() == documents.len() => match put_off(&outcomes) {
+                None => {
+                    self.open();
+                    return Some(outcomes);
+                }
+                Some(_) if is_rest && self.is_open() => return Some(outcomes),
+                Some(why) => IndexError::Unavailable(why.to_owned()),
+            },
             Ok(_) => IndexError::Unavailable("its answer does not match the request".to_owned()),
             Err(error) => error,
         };
@@ -130,6 +135,16 @@ impl Gate {
             tracing::warn!(index = name, %error, "the index is away; what is for it waits until it is back");
         }
     }
+}
+
+/// Why, if every document is to be sent again.
+fn put_off(outcomes: &[Outcome]) -> Option<&str> {
+    let mut whys = outcomes.iter().map(|outcome| match outcome {
+        Outcome::Retry(why) => Some(why.as_str()),
+        Outcome::Indexed | Outcome::Stale | Outcome::Rejected(_) => None,
+    });
+    let first = whys.next()??;
+    whys.all(|why| why.is_some()).then_some(first)
 }
 
 #[cfg(test)]

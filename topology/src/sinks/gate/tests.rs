@@ -30,6 +30,10 @@ enum Mood {
     Confused,
     /// Takes one document of each request.
     Overloaded,
+    /// Puts off all documents.
+    Blocked,
+    /// Puts off the document 0.
+    Partly,
 }
 
 impl Moody {
@@ -64,6 +68,15 @@ impl Index for Moody {
                 Mood::Away => Err(Error::Unavailable("connection refused".to_owned())),
                 Mood::Refusing => Err(Error::Refused("401 security_exception".to_owned())),
                 Mood::Confused => Ok(Vec::new()),
+                Mood::Blocked => {
+                    Ok(vec![Outcome::Retry("cluster_block_exception".to_owned()); documents.len()])
+                }
+                Mood::Partly => {
+                    let later = |document: &Document| document.id == "0";
+                    let red = || Outcome::Retry("unavailable_shards_exception".to_owned());
+                    let outcome = |document| if later(document) { red() } else { Outcome::Indexed };
+                    Ok(documents.iter().map(outcome).collect())
+                }
                 Mood::Overloaded => {
                     let later = vec![Outcome::Retry("429".to_owned()); documents.len() - 1];
                     Ok([vec![Outcome::Stale], later].concat())
@@ -146,7 +159,10 @@ async fn ten_writes(index: &Arc<Moody>, health: &Health, back_at: Duration) -> D
     let why = why.expect("the health says why");
     match requests {
         0..=4 => assert!(why.contains("401") && why.contains("mend"), "{why}"),
-        15..=40 => assert!(why.contains("connection refused") || why.contains("match"), "{why}"),
+        15..=40 => {
+            let whys = ["connection refused", "match", "cluster_block_exception"];
+            assert!(whys.iter().any(|known| why.contains(known)), "{why}");
+        }
         other => panic!("{other} requests in two minutes"),
     }
     back.elapsed()
@@ -163,6 +179,27 @@ async fn an_index_that_is_away_is_probed_by_one() {
 async fn answers_that_do_not_match_are_no_answers() {
     let took = ten_writes(&Moody::new(Mood::Confused), &Health::new(), Duration::from_mins(2)).await;
     assert!(took <= Duration::from_secs(7), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_index_that_puts_off_every_document_is_away() {
+    let took = ten_writes(&Moody::new(Mood::Blocked), &Health::new(), Duration::from_mins(2)).await;
+    assert!(took <= Duration::from_secs(7), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_batch_waits_without_shutting_the_way_for_others() {
+    let (index, health) = (Moody::new(Mood::Partly), Health::new());
+    let sink = sink(&index, &health);
+    let mut write = sink.write(documents(3)).boxed();
+    tokio::select! {
+        _ = &mut write => panic!("one of its documents is not stored"),
+        () = tokio::time::sleep(Duration::from_mins(1)) => {}
+    }
+    assert_eq!(health.away(), None);
+    assert_eq!(sink.write(documents(3).split_off(1)).await, vec![Ok(()); 2]);
+    index.turn(Mood::Well);
+    assert_eq!(write.await, vec![Ok(()); 3]);
 }
 
 #[tokio::test(start_paused = true)]
