@@ -6,6 +6,27 @@ use serde::de::IgnoredAny;
 /// How much of a reason is kept: it ends in logs, on the page and in dead letters.
 const REASON_CHARS_MAX: usize = 500;
 
+/// Errors of a write that say nothing about its document, so that it may be stored once the cluster is mended. By their names in
+/// Elasticsearch's `ElasticsearchExceptionHandle`; those with a status of 5xx are known by it.
+const KINDS_OF_THE_CLUSTER: [&str; 8] = [
+    "index_not_found_exception",
+    "index_closed_exception",
+    "index_primary_shard_not_allocated_exception",
+    "resource_already_exists_exception",
+    "shard_not_found_exception",
+    "index_shard_closed_exception",
+    "index_shard_not_started_exception",
+    "unavailable_shards_exception",
+];
+
+/// Likewise, where the type is one that documents cause, too: from `ShardLimitValidator`, and from `IndexAbstraction` and
+/// `TransportBulkAction` for names that are an alias or a data stream and cannot be written to like an index.
+const REASONS_OF_THE_CLUSTER: [&str; 3] = [
+    "this action would add [",
+    "no write index is defined for alias",
+    "only write ops with an op_type of create are allowed in data streams",
+];
+
 /// An error as Elasticsearch explains it. What is no such explanation becomes the reason as it stands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -113,23 +134,40 @@ impl Fault {
             408 | 500..=599 => Verdict::Later,
             413 => Verdict::TooLarge,
             404 if self.kind == "index_not_found_exception" => Verdict::NoIndex,
-            400 => Verdict::Bad,
+            // Without a type it comes from something between here and the cluster, which knows nothing of documents.
+            400 if !self.kind.is_empty() => Verdict::Bad,
             _ => Verdict::Refused,
         }
     }
 
+    /// What follows for a whole request that writes.
+    pub(super) fn write_verdict(&self, status: u16) -> Verdict {
+        if self.is_of_the_cluster() { Verdict::Later } else { self.verdict(status) }
+    }
+
     /// What follows for one document of a bulk request whose own status is no success. `None`: it can never be stored.
     pub(super) fn item_verdict(&self, status: u16) -> Option<Verdict> {
-        match self.verdict(status) {
+        match self.write_verdict(status) {
             later @ (Verdict::Later | Verdict::Overloaded) => Some(later),
-            _ if self.is_security() => Some(Verdict::Refused),
+            _ if self.is_security(status) => Some(Verdict::Refused),
             Verdict::TooLarge | Verdict::NoIndex | Verdict::Refused | Verdict::Bad => None,
         }
     }
 
     /// The credentials or their privileges do not suffice.
-    fn is_security(&self) -> bool {
-        self.kind == "security_exception"
+    fn is_security(&self, status: u16) -> bool {
+        self.kind == "security_exception" || matches!(status, 401 | 403)
+    }
+
+    fn is_of_the_cluster(&self) -> bool {
+        KINDS_OF_THE_CLUSTER.contains(&self.kind.as_str())
+            || (matches!(self.kind.as_str(), "illegal_argument_exception" | "validation_exception")
+                && REASONS_OF_THE_CLUSTER.iter().any(|reason| self.reason.contains(reason)))
+    }
+
+    /// The stored version is the same or newer.
+    pub(super) fn is_version_conflict(&self) -> bool {
+        self.kind == "version_conflict_engine_exception"
     }
 
     fn is_rejected_execution(&self) -> bool {
@@ -189,8 +227,12 @@ mod tests {
             (401, "security_exception", Refused, Some(Refused)),
             (403, "security_exception", Refused, Some(Refused)),
             (403, "cluster_block_exception", Later, Some(Later)),
-            (403, "something_else", Refused, None),
-            (404, "index_not_found_exception", NoIndex, None),
+            (400, "", Refused, None),
+            (403, "something_else", Refused, Some(Refused)),
+            (401, "", Refused, Some(Refused)),
+            (400, "index_closed_exception", Bad, Some(Later)),
+            (409, "index_primary_shard_not_allocated_exception", Refused, Some(Later)),
+            (404, "index_not_found_exception", NoIndex, Some(Later)),
             (404, "", Refused, None),
             (408, "", Later, Some(Later)),
             (413, "", TooLarge, None),
@@ -207,6 +249,18 @@ mod tests {
         for (status, kind, whole, item) in cases {
             assert_eq!(fault(kind).verdict(status), whole, "{status} {kind}");
             assert_eq!(fault(kind).item_verdict(status), item, "{status} {kind} of one document");
+        }
+        for (reason, verdict) in [
+            (
+                "Validation Failed: 1: this action would add [2] shards, but this cluster currently has [9]/[9] maximum normal \
+                 shards open;",
+                Later,
+            ),
+            ("no write index is defined for alias [btc]. The write index may be ...", Later),
+            ("Limit of total fields [1000] has been exceeded", Bad),
+        ] {
+            let fault = Fault { reason: reason.into(), ..fault("illegal_argument_exception") };
+            assert_eq!(fault.write_verdict(400), verdict, "{reason}");
         }
         assert!(fault("cluster_block_exception").told(429).contains("flood-stage watermark"));
     }

@@ -16,7 +16,7 @@ pub(super) enum ItemEnd {
     Done(Outcome),
     /// It is to be sent again.
     Again { why: String, is_overloaded: bool },
-    /// Whoever asks may not write it. If that holds for all, nobody is to blame but the credentials.
+    /// Whoever asks may not write it. Not the document is to blame but the credentials.
     NotAllowed(String),
 }
 
@@ -109,7 +109,7 @@ pub(super) fn end(status: u16, error: Option<Fault>, failure_store: Option<&str>
             ItemEnd::Done(Outcome::Rejected(why.to_owned()))
         }
         (200..=299, _) if error.is_none() => ItemEnd::Done(Outcome::Indexed),
-        (409, _) => ItemEnd::Done(Outcome::Stale),
+        (409, _) if error.as_ref().is_none_or(Fault::is_version_conflict) => ItemEnd::Done(Outcome::Stale),
         _ => {
             let fault = error.unwrap_or_default();
             let why = fault.told(status);
@@ -175,7 +175,13 @@ mod tests {
                 404,
                 error("index_not_found_exception"),
                 None,
-                rejected("HTTP 404, index_not_found_exception: why"),
+                again("HTTP 404, index_not_found_exception: why", false),
+            ),
+            (
+                409,
+                error("index_primary_shard_not_allocated_exception"),
+                None,
+                again("HTTP 409, index_primary_shard_not_allocated_exception: why", false),
             ),
             (
                 503,

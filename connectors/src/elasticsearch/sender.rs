@@ -148,7 +148,7 @@ fn understood(documents: &[&Document], answer: &Answer) -> Reply {
     }
     let fault = Fault::of(&answer.body);
     let why = fault.told(answer.status);
-    match fault.verdict(answer.status) {
+    match fault.write_verdict(answer.status) {
         Verdict::Later => Reply::Later(why),
         Verdict::Overloaded => Reply::Busy(why),
         Verdict::TooLarge => Reply::TooLarge(why),

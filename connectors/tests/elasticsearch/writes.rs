@@ -183,6 +183,35 @@ async fn a_refusal_is_told_once_and_not_asked_for_again() {
 }
 
 #[tokio::test]
+async fn a_fault_of_the_set_up_is_no_fault_of_a_document() {
+    let mixed = Server::start(|request| {
+        request.items(|id| match id {
+            "good" => CREATED.to_owned(),
+            _ => failed(403, "security_exception"),
+        })
+    })
+    .await;
+    let error = mixed.index().bulk(documents(&["good", "forbidden"])).await.unwrap_err();
+    assert!(!error.is_transient() && error.to_string().contains("security_exception"), "{error}");
+
+    let proxy = Server::start(|_| Act::Answer(400, "<html>Bad Request</html>".into())).await;
+    let error = proxy.index().bulk(documents(&["a", "b", "c"])).await.unwrap_err();
+    assert!(!error.is_transient() && error.to_string().contains("Bad Request"), "{error}");
+    assert_eq!(proxy.requests().len(), 1, "no document is looked for");
+
+    for (status, kind) in [(404, "index_not_found_exception"), (400, "index_closed_exception")] {
+        let server = Server::start(move |request| match request.number {
+            0 => request.items(|_| failed(status, kind)),
+            1 => refusal(status, kind),
+            _ => request.items(|_| CREATED.to_owned()),
+        })
+        .await;
+        let outcomes = server.index().bulk(documents(&["a", "b"])).await.unwrap();
+        assert_eq!(outcomes, [Outcome::Indexed, Outcome::Indexed], "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn after_its_pause_a_refusal_may_be_mended() {
     let server = Server::start(|request| match request.number {
         0 => refusal(401, "security_exception"),

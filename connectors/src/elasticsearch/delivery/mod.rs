@@ -120,11 +120,18 @@ struct Ledger {
     /// Those without an outcome, in the order of the batch.
     open: Vec<usize>,
     whys: Vec<String>,
+    /// Those that the credentials do not allow, at the last try.
+    is_refused: Vec<bool>,
 }
 
 impl Ledger {
     fn new(count: usize) -> Self {
-        Self { outcomes: vec![None; count], open: (0..count).collect(), whys: vec![String::new(); count] }
+        Self {
+            outcomes: vec![None; count],
+            open: (0..count).collect(),
+            whys: vec![String::new(); count],
+            is_refused: vec![false; count],
+        }
     }
 
     fn end(&mut self, number: usize, outcome: Outcome) {
@@ -135,7 +142,10 @@ impl Ledger {
         for (&number, end) in part.iter().zip(ends) {
             match end {
                 ItemEnd::Done(outcome) => self.end(number, outcome),
-                ItemEnd::NotAllowed(why) => self.end(number, Outcome::Rejected(why)),
+                ItemEnd::NotAllowed(why) => {
+                    self.postpone(&[number], &why);
+                    self.is_refused[number] = true;
+                }
                 ItemEnd::Again { why, .. } => self.postpone(&[number], &why),
             }
         }
@@ -144,12 +154,17 @@ impl Ledger {
     fn postpone(&mut self, part: &[usize], why: &str) {
         for &number in part {
             why.clone_into(&mut self.whys[number]);
+            self.is_refused[number] = false;
             self.open.push(number);
         }
     }
 
-    /// What is still open may be tried later.
+    /// What is still open may be tried later. What may not be written at all stops everything, so that somebody hears of it: the
+    /// caller sends all of it again, and what is stored is stale then.
     fn close(mut self, is_unanswered: bool) -> Result<Vec<Outcome>, Trouble> {
+        if let Some(&number) = self.open.iter().find(|&&number| self.is_refused[number]) {
+            return Err(Trouble::Refused(self.whys.swap_remove(number)));
+        }
         if is_unanswered && !self.open.is_empty() && self.open.len() == self.outcomes.len() {
             return Err(Trouble::Away(self.whys.swap_remove(self.open[0])));
         }

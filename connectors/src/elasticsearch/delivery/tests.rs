@@ -64,7 +64,7 @@ impl Wire for Script {
 impl Script {
     fn end(&self, id: &str) -> ItemEnd {
         let step = self.steps.lock().unwrap().get_mut(id).and_then(VecDeque::pop_front);
-        if step != Some(Step::Again) {
+        if !matches!(step, Some(Step::Again | Step::NotAllowed)) {
             *self.ended.lock().unwrap().entry(id.to_owned()).or_default() += 1;
         }
         match step {
@@ -93,10 +93,10 @@ fn expected(steps: &[Step], poison: Option<bool>) -> Outcome {
     if let Some(is_bad) = poison {
         return Outcome::Rejected(if is_bad { "bad" } else { "too large" }.into());
     }
-    match steps.iter().take(POLICY.tries_max as usize).find(|step| **step != Step::Again) {
+    let is_open = |step: &&Step| matches!(step, Step::Again | Step::NotAllowed);
+    match steps.iter().take(POLICY.tries_max as usize).find(|step| !is_open(step)) {
         Some(Step::Stale) => Outcome::Stale,
         Some(Step::Rejected) => Outcome::Rejected("400".into()),
-        Some(Step::NotAllowed) => Outcome::Rejected("403".into()),
         _ if steps.len() < POLICY.tries_max as usize => Outcome::Indexed,
         _ => Outcome::Retry("429".into()),
     }
@@ -128,7 +128,13 @@ proptest! {
             count_max,
             ..Script::default()
         };
-        let outcomes = run(&script, scripts.len()).unwrap();
+        let delivered = run(&script, scripts.len());
+        let last = POLICY.tries_max as usize - 1;
+        if scripts.iter().any(|(steps, poison)| poison.is_none() && steps.get(last) == Some(&Step::NotAllowed)) {
+            prop_assert_eq!(delivered, Err(Trouble::Refused("403".into())));
+            return Ok(());
+        }
+        let outcomes = delivered.unwrap();
         let wanted: Vec<Outcome> = scripts.iter().map(|(steps, poison)| expected(steps, *poison)).collect();
         prop_assert_eq!(&outcomes, &wanted);
         let ended = script.ended.lock().unwrap();
