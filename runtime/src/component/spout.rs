@@ -28,6 +28,15 @@ pub trait Spout: Send + 'static {
     /// An error is shown as the task's last error, and `next` is called again after a backoff; what was emitted before it counts.
     fn next(&mut self, out: &mut SpoutEmitter<Self::Item>) -> Result<Next, Failure>;
 
+    /// Called while `next` may not be, as enough tuples are out (`spout_pending_count_max`) or there is no place for more behind: for
+    /// what has to go on all the same, such as a connection that is to be answered, or offsets that are to be committed. Must not
+    /// block. Says after what time it is to be called again; `None`: there is no such work, ever.
+    ///
+    /// An error is treated as one of `next`.
+    fn idle(&mut self) -> Result<Option<Duration>, Failure> {
+        Ok(None)
+    }
+
     /// The tuple and everything made from it are done.
     fn ack(&mut self, id: u64);
 

@@ -33,6 +33,8 @@ pub(crate) struct SpoutTask<S: Spout> {
     pending: usize,
     /// The spout has nothing before this time, unless it is woken.
     idle_until: Nanos,
+    /// While it may not emit, the spout has nothing to do before this time.
+    attend_from: Nanos,
     exhausted: bool,
     backoff: Backoff,
     failures: u32,
@@ -64,6 +66,7 @@ impl<S: Spout> SpoutTask<S> {
             batch_count_max: limits.batch_count_max,
             pending: 0,
             idle_until: 0,
+            attend_from: 0,
             exhausted: false,
             backoff: Backoff::new(limits),
             failures: 0,
@@ -93,6 +96,7 @@ impl<S: Spout> SpoutTask<S> {
         self.retries.clear();
         self.pending = 0;
         self.exhausted = false;
+        self.attend_from = 0;
         self.out.ids = Ids::default();
         self.out.out.discard();
         self.back_off(self.site.clock.now());
@@ -219,6 +223,23 @@ impl<S: Spout> SpoutTask<S> {
         self.retries.put_off(id, self.replay_from);
     }
 
+    /// Lets a spout that may not emit see to its surroundings.
+    fn attend(&mut self, now: Nanos) {
+        match self.call(|spout, _| spout.idle()) {
+            Some(Ok(pause)) => {
+                self.failures = 0;
+                let pause = pause.map(|pause| nanos(pause).max(millis(1)));
+                self.attend_from = pause.map_or(Nanos::MAX, |pause| now.saturating_add(pause));
+            }
+            Some(Err(failure)) => {
+                self.site.error(&format!("idle: {failure}"));
+                self.back_off(now);
+                self.attend_from = self.idle_until;
+            }
+            None => {}
+        }
+    }
+
     fn emit(&mut self, now: Nanos) -> bool {
         self.out.room = self.batch_count_max.min(self.pending_count_max - self.pending);
         let next = self.call(S::next);
@@ -272,15 +293,20 @@ impl<S: Spout> SpoutTask<S> {
         if woken {
             self.idle_until = 0;
         }
-        phase == Phase::Running
-            && !self.exhausted
-            && self.pending < self.pending_count_max
-            && now >= self.idle_until
+        phase == Phase::Running && !self.exhausted && !self.is_full() && now >= self.idle_until
+    }
+
+    fn is_full(&self) -> bool {
+        self.pending >= self.pending_count_max
+    }
+
+    fn may_attend(&self, now: Nanos, phase: Phase) -> bool {
+        phase == Phase::Running && !self.exhausted && now >= self.attend_from
     }
 
     fn wait(&self, phase: Phase) -> Step {
-        let emits = phase == Phase::Running && !self.exhausted && self.pending < self.pending_count_max;
-        let idle = emits.then_some(self.idle_until);
+        let asked = if self.is_full() { self.attend_from } else { self.idle_until };
+        let idle = (phase == Phase::Running && !self.exhausted && asked < Nanos::MAX).then_some(asked);
         let replay = self.retries.next_due().map(|due| due.max(self.replay_from));
         Step::Wait([idle, replay].into_iter().flatten().min())
     }
@@ -293,12 +319,16 @@ impl<S: Spout> Task for SpoutTask<S> {
             return Step::Wait(Some(until));
         }
         let mut progress = self.hear(now);
-        if self.out.out.unpark(now) {
+        let is_blocked = !self.out.out.unpark(now);
+        if !is_blocked {
             progress |= self.replay(now);
-            if self.may_emit(now, phase) {
-                progress |= self.emit(now);
-            }
-        } else if !progress {
+        }
+        if !is_blocked && self.may_emit(now, phase) {
+            progress |= self.emit(now);
+        } else if (is_blocked || self.is_full()) && self.may_attend(now, phase) {
+            self.attend(now);
+        }
+        if is_blocked && !progress {
             return Step::Wait(Some(now.saturating_add(BLOCKED_WAIT)));
         }
         self.show();

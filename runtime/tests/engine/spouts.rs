@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use trombe::testing::Driver;
 use trombe::{
-    AsyncSpout, Config, Emitter, Failure, Next, Spout, SpoutEmitter, TaskContext, TaskWaker, Topology,
+    AsyncSpout, Config, DeferredBolt, Emitter, Failure, Next, Spout, SpoutEmitter, TaskContext, TaskWaker,
+    Topology, Tuple,
 };
 
 use super::common::{SEEDS, Seen, run, tight};
@@ -123,6 +124,58 @@ fn an_idle_spout_is_asked_again_in_time_or_when_woken() {
     driver.run_until_idle();
     driver.advance(Duration::from_secs(12));
     assert_eq!(asked.all(), [0, 10, 14, 24].map(Duration::from_secs));
+}
+
+/// A bolt that ends nothing.
+#[derive(Default)]
+struct Hoard(Vec<Tuple<u64>>);
+
+impl DeferredBolt for Hoard {
+    type In = u64;
+    type Out = ();
+    fn execute(&mut self, tuple: Tuple<u64>, _: &mut Emitter<()>) -> Result<(), Failure> {
+        self.0.push(tuple);
+        Ok(())
+    }
+    fn flush(&mut self, _: &mut Emitter<()>) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_spout_at_the_limit_of_pending_tuples_is_called_in_its_own_time() {
+    struct Full(Seen<u64>, Option<Duration>, u64);
+    impl Spout for Full {
+        type Item = u64;
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            assert!(out.room() > 0);
+            self.2 += 1;
+            out.emit(self.2, self.2);
+            Ok(Next::Emitted)
+        }
+        fn idle(&mut self) -> Result<Option<Duration>, Failure> {
+            self.0.add(self.2);
+            Ok(self.1)
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
+            Ok(Some(id))
+        }
+    }
+    for (pause, calls) in [(Some(Duration::from_secs(1)), 11), (None, 1)] {
+        let seen = Seen::new();
+        let (topology, all) = (Topology::new("t"), seen.clone());
+        topology
+            .spout("full", move || Full(all.clone(), pause, 0))
+            .shuffle()
+            .deferred("hoard", Hoard::default)
+            .end();
+        let limits = Config { spout_pending_count_max: 3, message_timeout_ms: None, ..tight() };
+        let mut driver = Driver::new(&topology, limits, 0).unwrap();
+        driver.advance(Duration::from_millis(10_500));
+        assert_eq!(seen.all(), vec![3; calls]);
+        driver.shutdown(Duration::ZERO);
+    }
 }
 
 #[test]
