@@ -234,6 +234,9 @@ pub trait LogConsumer: Send {
     /// Adds to `records` what is there, oldest first within a partition and fairly between partitions, without
     /// waiting for more. Stops at `records_max` records, or once `bytes_max` bytes of payload are exceeded. After an
     /// error `records` is as it was, and the next poll begins where this one did.
+    ///
+    /// A log over the network has to hear of its brokers and its group: poll it every second or so, with `records_max` 0
+    /// where there is room for nothing.
     fn poll(
         &mut self,
         records_max: usize,

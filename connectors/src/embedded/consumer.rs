@@ -137,9 +137,12 @@ impl LogConsumer for Consumer {
         bytes_max: usize,
         records: &mut Vec<Record>,
     ) -> Result<(), LogError> {
+        let room = Room { records: records_max, bytes: bytes_max };
+        if !room.is_left() {
+            return Ok(());
+        }
         self.notice_writes().map_err(Fault::from)?;
         if self.assigned.iter().any(|assigned| !assigned.drained) {
-            let room = Room { records: records_max, bytes: bytes_max };
             let (start, missed) = (records.len(), self.missed);
             let offsets: Vec<_> = self.assigned.iter().map(|assigned| assigned.next_offset).collect();
             if let Err(error) = self.fill(room, records) {

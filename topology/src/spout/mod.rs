@@ -182,12 +182,8 @@ impl LogSpout {
         let (bytes_max, known) = (self.bytes_room(), self.polled.len());
         let records_max = if bytes_max == 0 || known > 0 { 0 } else { room };
         let mut polled = std::mem::take(&mut self.polled);
-        // A member of a group has to show that it is alive, also if it takes nothing.
-        let looked = if records_max > 0 || self.options.assignment == SpoutAssignment::Group {
-            self.connect().and_then(|consumer| consumer.poll(records_max, bytes_max, &mut polled))
-        } else {
-            Ok(())
-        };
+        // Also if nothing is taken: a member of a group has to show that it is alive, and what a client has to tell would gather.
+        let looked = self.connect().and_then(|consumer| consumer.poll(records_max, bytes_max, &mut polled));
         for Record { position, message } in &polled[known..] {
             let bytes = RECORD_BYTES + message.key.len() + message.value.len();
             self.offsets.opened(position.partition, position.offset, bytes);
@@ -214,7 +210,8 @@ impl LogSpout {
         Ok(count)
     }
 
-    fn step(&mut self, out: &mut SpoutEmitter<Record>) -> Result<Next, LogError> {
+    /// What has to go on also while nothing may be given out.
+    fn attend(&mut self) -> Result<(), LogError> {
         self.connect()?;
         self.rebalance();
         self.bury();
@@ -224,6 +221,11 @@ impl LogSpout {
         }
         self.commit_when_due();
         self.look_at_lag();
+        Ok(())
+    }
+
+    fn step(&mut self, out: &mut SpoutEmitter<Record>) -> Result<Next, LogError> {
+        self.attend()?;
         // Both asked before the look at the log: what was appended before must still be seen.
         let (is_feed_over, moves) = (self.signals.feed_over.is_set(), self.signals.draining.moves());
         let is_paused = self.signals.health.is_away(self.signals.pauses_for);
@@ -241,6 +243,12 @@ impl LogSpout {
             return Ok(Next::Exhausted);
         }
         Ok(Next::Idle(self.options.poll_interval))
+    }
+
+    fn tell_of<T>(&mut self, result: Result<T, LogError>) -> Result<T, LogError> {
+        let trouble = result.as_ref().err().map(ToString::to_string);
+        self.tell(trouble.or_else(|| self.commit_error.clone()));
+        result
     }
 
     /// Says of the log that it is away, or that it is back.
@@ -276,9 +284,13 @@ impl Spout for LogSpout {
 
     fn next(&mut self, out: &mut SpoutEmitter<Record>) -> Result<Next, Failure> {
         let stepped = self.step(out);
-        let trouble = stepped.as_ref().err().map(ToString::to_string);
-        self.tell(trouble.or_else(|| self.commit_error.clone()));
-        Ok(stepped?)
+        Ok(self.tell_of(stepped)?)
+    }
+
+    fn idle(&mut self) -> Result<Option<Duration>, Failure> {
+        let attended = self.attend().and_then(|()| self.poll(0));
+        self.tell_of(attended)?;
+        Ok(Some(self.options.poll_interval))
     }
 
     fn ack(&mut self, id: u64) {

@@ -105,7 +105,10 @@ impl LogConsumer for Broker {
             }
             let next = next.entry(partition).or_default();
             let from = *next;
-            for &offset in offsets.iter().filter(|offset| **offset >= from).take(records_max - records.len())
+            for &offset in offsets
+                .iter()
+                .filter(|offset| **offset >= from)
+                .take(records_max.saturating_sub(records.len()))
             {
                 records.push(record(partition, offset));
                 *next = offset + 1;

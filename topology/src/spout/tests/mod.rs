@@ -64,6 +64,10 @@ fn options() -> LogSpoutOptions {
 }
 
 fn bench(broker: &Broker, options: LogSpoutOptions) -> Bench {
+    bench_of(broker, options, &Config::default())
+}
+
+fn bench_of(broker: &Broker, options: LogSpoutOptions, limits: &Config) -> Bench {
     let (health, desk) = (Health::new(), Desk::default());
     let log: Arc<dyn Log> = Arc::new(broker.clone());
     let backoff = Backoff { ms_min: 1, ms_max: 1 };
@@ -86,7 +90,7 @@ fn bench(broker: &Broker, options: LogSpoutOptions) -> Bench {
         .sink("nowhere", || Nowhere);
     // One record a flight: otherwise an ack is heard of with those of its siblings.
     let limits =
-        Config { batch_count_max: 1, message_timeout_ms: None, attempts_max: Some(3), ..Config::default() };
+        Config { batch_count_max: 1, message_timeout_ms: None, attempts_max: Some(3), ..limits.clone() };
     let driver = Driver::new(&topology, limits, 7).unwrap();
     let mut bench = Bench { broker: broker.clone(), desk, health, driver };
     bench.settle();

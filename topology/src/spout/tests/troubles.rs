@@ -3,10 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use trombe::Failure;
+use trombe::{Config, Failure};
 
 use super::broker::Broker;
-use super::{Bench, bench, options};
+use super::{Bench, bench, bench_of, options};
+use crate::health::Part;
 use crate::spout::LogSpoutOptions;
 
 #[test]
@@ -125,6 +126,28 @@ fn a_record_that_is_never_done_stops_its_spout_at_the_limit() {
     assert_eq!((bench.on_desk(), broker.committed(0)), (vec![(0, 0)], None));
     bench.ack(0, 0);
     assert_eq!((bench.on_desk().len(), broker.committed(0)), (40, Some(40)), "and on to the next limit");
+}
+
+/// A client that nobody polls gathers what it has to tell, and what is not committed is read again after a restart.
+#[test]
+fn a_spout_that_may_give_nothing_goes_on_polling_and_committing() {
+    let broker = Broker::with(&[(0, &[0, 1, 2])]);
+    let limits = Config { spout_pending_count_max: 1, ..Config::default() };
+    let mut bench = bench_of(&broker, options(), &limits);
+    bench.ack(0, 0);
+    assert_eq!((bench.on_desk(), broker.committed(0)), (vec![(0, 1)], Some(1)));
+    let polls = |bench: &mut Bench| {
+        let before = bench.broker.state().polls;
+        bench.pass(10_000);
+        bench.broker.state().polls - before
+    };
+    let full = polls(&mut bench);
+    assert!((100..=501).contains(&full), "{full} polls in 10 s at the limit of pending tuples");
+    bench.health.report(Part::Index, "index", Some("away".to_owned()));
+    bench.ack(0, 1);
+    let paused = polls(&mut bench);
+    assert!((100..=501).contains(&paused), "{paused} polls in 10 s while the index is away");
+    assert_eq!((bench.on_desk(), broker.committed(0)), (vec![], Some(2)));
 }
 
 #[test]
