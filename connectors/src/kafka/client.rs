@@ -81,3 +81,22 @@ pub(super) fn consumer(
         .set("statistics.interval.ms", "1000");
     Ok(client)
 }
+
+/// As a consumer's, for a client that is polled only while a record is read again: statistics would gather in its queue.
+pub(super) fn reader(consumer: &ClientConfig) -> ClientConfig {
+    let mut client = consumer.clone();
+    client.set("statistics.interval.ms", "0");
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_client_that_is_polled_all_the_time_gives_statistics() {
+        let consumer = consumer(&KafkaConfig::default(), "g", 1).unwrap();
+        assert_eq!(consumer.get("statistics.interval.ms"), Some("1000"));
+        assert_eq!(reader(&consumer).get("statistics.interval.ms"), Some("0"));
+    }
+}

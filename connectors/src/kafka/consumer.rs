@@ -47,7 +47,7 @@ pub(super) struct Consumer {
     /// What the next poll has to tell.
     pub(super) failure: Option<LogError>,
     pub(super) given: Given,
-    reader: Option<Reader>,
+    pub(super) reader: Option<Reader>,
     /// Partitions that the group wants back, until all of them are released.
     leaving: Option<Vec<Slot>>,
     lost: Vec<Revoked>,

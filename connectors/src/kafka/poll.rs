@@ -1,6 +1,6 @@
 //! A poll: events first, then a fair share of every partition's records.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer as _;
 use rdkafka::error::{KafkaError, KafkaResult};
@@ -44,6 +44,7 @@ impl Consumer {
         for _ in 0..EVENTS_MAX {
             self.serve(Duration::ZERO);
         }
+        self.reader.take_if(|reader| reader.is_idle(Instant::now()));
         let count = records.len();
         let result = self.take_steps().and_then(|()| self.place_out_of_range());
         if self.failure.is_none() && result.is_ok() {

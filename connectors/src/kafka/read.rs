@@ -9,24 +9,36 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka::{ClientConfig, Offset};
 
 use super::assignment::record;
+use super::client::reader;
 use super::error::{code, log_error};
 use super::group::Context;
 use super::start::{Slot, list};
 use crate::{LogError, Position, Record};
 
+/// How long a reader is kept for the next replay. Nobody polls it meanwhile, and what the library has to tell of its
+/// connections gathers in its queue.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
 /// A second client, which jumps to the record that is wanted.
 pub(super) struct Reader {
     client: BaseConsumer<Context>,
     timeout: Duration,
+    used_at: Instant,
 }
 
 impl Reader {
-    pub(super) fn new(settings: &ClientConfig, timeout: Duration) -> Result<Self, LogError> {
-        let client = settings.create_with_context(Context::default());
-        Ok(Self { client: client.map_err(|error| log_error("read again", &error))?, timeout })
+    pub(super) fn new(consumer: &ClientConfig, timeout: Duration) -> Result<Self, LogError> {
+        let client = reader(consumer).create_with_context(Context::default());
+        let client = client.map_err(|error| log_error("read again", &error))?;
+        Ok(Self { client, timeout, used_at: Instant::now() })
     }
 
-    pub(super) fn read(&self, slot: &Slot, position: &Position) -> Result<Option<Record>, LogError> {
+    /// Whether the replays seem to be over.
+    pub(super) fn is_idle(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.used_at) >= IDLE_MAX
+    }
+
+    pub(super) fn read(&mut self, slot: &Slot, position: &Position) -> Result<Option<Record>, LogError> {
         let failed = |error: KafkaError| log_error(&format!("read {position} again"), &error);
         let Ok(offset) = i64::try_from(position.offset) else {
             return Ok(None);
@@ -34,6 +46,7 @@ impl Reader {
         let place = list([(slot.clone(), Offset::Offset(offset))]).map_err(failed)?;
         self.client.assign(&place).map_err(failed)?;
         let found = self.await_record(position).map_err(failed);
+        self.used_at = Instant::now();
         // Nothing is fetched until the next replay.
         self.client.unassign().map_err(failed)?;
         match found? {
@@ -146,6 +159,16 @@ fn size(record: &Record) -> usize {
 mod tests {
     use super::*;
     use crate::Message;
+    use crate::kafka::KafkaConfig;
+    use crate::kafka::client::consumer;
+
+    #[test]
+    fn a_reader_is_kept_between_replays_and_not_for_long() {
+        let settings = consumer(&KafkaConfig::default(), "g", 1).unwrap();
+        let reader = Reader::new(&settings, Duration::ZERO).unwrap();
+        let idle = [Duration::ZERO, IDLE_MAX / 2, IDLE_MAX];
+        assert_eq!(idle.map(|idle| reader.is_idle(reader.used_at + idle)), [false, false, true]);
+    }
 
     #[test]
     fn what_was_given_last_is_kept_within_its_bytes() {
