@@ -60,7 +60,8 @@
 //! # Where to begin
 //!
 //! [`Topology`] and [`Stream`] for the wiring; [`Spout`], [`Bolt`], [`DeferredBolt`], [`AsyncSpout`] and [`AsyncSink`] for components;
-//! [`Config`] for limits; [`testing`] for tests without threads or sleeps; [`Keyed`] for state.
+//! [`Config`] for limits; [`testing`] for tests without threads or sleeps; [`sim`] for days of faults in a second; [`Keyed`]
+//! for state.
 
 #![forbid(unsafe_code)]
 
@@ -83,6 +84,7 @@ mod metrics;
 mod retry;
 mod rng;
 mod route;
+pub mod sim;
 mod state;
 mod sync;
 mod task;

@@ -29,6 +29,7 @@ use crate::flow::wake::Wake;
 use crate::metrics::books::Books;
 use crate::metrics::snapshot::Snapshot;
 use crate::rng::Rng;
+use crate::sim::{Ending, Process, World};
 use crate::task::{Phase, Step, Task};
 use crate::topology::Topology;
 use crate::topology::assembly::Assembly;
@@ -47,24 +48,46 @@ pub struct Driver {
     rng: Rng,
     phase: Phase,
     tokio: Option<tokio::runtime::Runtime>,
+    simulation: Option<Process>,
 }
 
 impl Driver {
     /// Builds the topology. The seed decides over the order of steps, and over everything else left to chance unless
     /// `config.seed` does.
-    #[expect(clippy::needless_pass_by_value, reason = "as in `Topology::start`")]
     pub fn new(topology: &Topology, config: Config, seed: u64) -> Result<Self, StartError> {
+        Self::build(topology, config, seed, None)
+    }
+
+    /// One life of a process in a simulated world.
+    pub(crate) fn in_world(topology: &Topology, config: Config, world: &World) -> Result<Self, StartError> {
+        let seed = world.seed().wrapping_add(u64::from(world.crashes()) << 48);
+        Self::build(topology, config, seed, Some(world))
+    }
+
+    #[expect(clippy::needless_pass_by_value, reason = "as in `Topology::start`")]
+    fn build(
+        topology: &Topology,
+        config: Config,
+        seed: u64,
+        world: Option<&World>,
+    ) -> Result<Self, StartError> {
         let clock = Clock::manual();
         let asynchronous =
             topology.plan()?.components.iter().any(|component| component.kind.is_asynchronous());
-        let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let paused = world.is_some();
+        let runtime =
+            || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(paused).build();
         let tokio = asynchronous.then(runtime).transpose()?;
         let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
         let config = Config { seed: config.seed.or(Some(seed)), ..config };
-        let assembly = Assembly::of(topology, config, clock.clone(), handle)?;
-        let tasks = assembly.placed.into_iter().map(|placed| placed.task).collect();
+        if let Some(world) = world {
+            world.begin(clock.clone());
+        }
+        let assembly = Assembly::of(topology, config, clock.clone(), handle, world.cloned())?;
+        let tasks: Vec<_> = assembly.placed.into_iter().map(|placed| placed.task).collect();
+        let simulation = world.map(|world| Process::new(world, tasks.len(), &assembly.wakes, tokio.as_ref()));
         let (books, wakes, rng, phase) = (assembly.books, assembly.wakes, Rng::new(seed), Phase::Running);
-        Ok(Self { books, tasks, wakes, clock, rng, phase, tokio })
+        Ok(Self { books, tasks, wakes, clock, rng, phase, tokio, simulation })
     }
 
     /// The topology's clock.
@@ -153,15 +176,15 @@ impl Driver {
         let mut progress = false;
         for _ in 0..self.tasks.len() {
             let drawn = self.rng.index(self.tasks.len());
-            progress |= self.tasks[drawn].step(self.phase) == Step::Progress;
+            progress |= self.step(drawn) == Step::Progress;
         }
         if progress {
             return Step::Progress;
         }
         self.wakes.iter().for_each(|wake| wake.announce());
         let mut first: Option<Nanos> = None;
-        for task in &mut self.tasks {
-            match task.step(self.phase) {
+        for task in 0..self.tasks.len() {
+            match self.step(task) {
                 Step::Progress => progress = true,
                 Step::Wait(until) => first = first.into_iter().chain(until).min(),
             }
@@ -169,6 +192,45 @@ impl Driver {
         progress |= self.wakes.iter().any(|wake| !wake.is_asleep());
         self.wakes.iter().for_each(|wake| wake.stay_awake());
         if progress { Step::Progress } else { Step::Wait(first) }
+    }
+
+    fn step(&mut self, task: usize) -> Step {
+        let now = self.clock.now();
+        if let Some(held_back) = self.simulation.as_mut().and_then(|process| process.holds_back(task, now)) {
+            return held_back;
+        }
+        let step = self.tasks[task].step(self.phase);
+        if let Some(process) = &mut self.simulation {
+            process.stepped(task, step);
+        }
+        step
+    }
+
+    /// Lives until everything is done, the process dies, or nothing goes on any more.
+    pub(crate) fn live(&mut self) -> Ending {
+        loop {
+            let step = self.round();
+            let Some(process) = &mut self.simulation else { return Ending::Done };
+            if let Some(ending) = process.judge(&self.books, self.clock.now()) {
+                return ending;
+            }
+            let pause = match step {
+                Step::Progress => process.dawdle(self.clock.now()).map(Some),
+                Step::Wait(_) if self.books.exhausted() && self.books.settled() => return Ending::Done,
+                Step::Wait(until) => Some(until),
+            };
+            if let Some(until) = pause {
+                self.wakes.iter().for_each(|wake| wake.announce());
+                process.pass(&self.clock, until, self.tokio.as_ref());
+                self.wakes.iter().for_each(|wake| wake.stay_awake());
+            }
+        }
+    }
+
+    /// Ends as a killed process does: nobody is told.
+    pub(crate) fn kill(mut self) {
+        self.tokio = None;
+        self.tasks.clear();
     }
 
     fn let_tokio_on(&self) {

@@ -95,7 +95,7 @@ impl Running {
             topology.plan()?.components.iter().any(|component| component.kind.is_asynchronous());
         let tokio = asynchronous.then(runtime).transpose()?;
         let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
-        let assembly = Assembly::of(topology, config, Clock::system(), handle)?;
+        let assembly = Assembly::of(topology, config, Clock::system(), handle, None)?;
         let control = Arc::new(Control::default());
         let mut running = Self {
             books: Arc::clone(&assembly.books),

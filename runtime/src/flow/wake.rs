@@ -1,8 +1,10 @@
 //! Sleeping workers and how they are woken.
 
-use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use tokio::sync::Notify;
 
 use crate::sync::thread::{self, Thread};
 use crate::sync::{AtomicBool, fence};
@@ -16,23 +18,37 @@ use crate::sync::{AtomicBool, fence};
 pub(crate) struct Wake {
     asleep: AtomicBool,
     /// Not set in tests, where one thread steps all tasks.
-    thread: OnceLock<Thread>,
+    sleeper: OnceLock<Sleeper>,
+}
+
+/// Who is to be woken.
+#[derive(Debug)]
+enum Sleeper {
+    Thread(Thread),
+    /// The simulator, whose one thread waits for all workers inside tokio.
+    Simulator(Arc<Notify>),
 }
 
 impl Wake {
     /// Binds it to the calling thread.
     pub(crate) fn bind(&self) {
         // A second binding is ignored: a worker has one thread for life.
-        let _first = self.thread.get_or_init(thread::current);
+        let _first = self.sleeper.get_or_init(|| Sleeper::Thread(thread::current()));
+    }
+
+    /// Binds it to a simulator.
+    pub(crate) fn bind_to(&self, simulator: &Arc<Notify>) {
+        let _first = self.sleeper.get_or_init(|| Sleeper::Simulator(Arc::clone(simulator)));
     }
 
     pub(crate) fn notify(&self) {
         fence(Ordering::SeqCst);
-        if self.asleep.load(Ordering::Relaxed)
-            && self.asleep.swap(false, Ordering::AcqRel)
-            && let Some(thread) = self.thread.get()
-        {
-            thread.unpark();
+        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+            match self.sleeper.get() {
+                Some(Sleeper::Thread(thread)) => thread.unpark(),
+                Some(Sleeper::Simulator(simulator)) => simulator.notify_one(),
+                None => {}
+            }
         }
     }
 

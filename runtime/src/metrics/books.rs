@@ -81,16 +81,66 @@ impl Books {
     /// A task counts what it emits before it counts its input as done, so reading the edges downstream, and each one's end before
     /// its beginning, cannot miss a tuple that moves on meanwhile.
     pub(crate) fn settled(&self) -> bool {
-        let spouts =
-            self.plan.components.iter().zip(&self.tasks).filter(|(component, _)| component.kind.is_spout());
-        spouts.flat_map(|(_, tasks)| tasks).all(|task| task.pending.load(Ordering::Acquire) == 0)
+        self.spouts().all(|task| task.pending.load(Ordering::Acquire) == 0)
             && self.edges.iter().all(|edge| edge.pending() == 0)
     }
 
     pub(crate) fn exhausted(&self) -> bool {
-        let spouts =
-            self.plan.components.iter().zip(&self.tasks).filter(|(component, _)| component.kind.is_spout());
-        spouts.flat_map(|(_, tasks)| tasks).all(|task| task.exhausted.load(Ordering::Acquire))
+        self.spouts().all(|task| task.exhausted.load(Ordering::Acquire))
+    }
+}
+
+/// What a simulation asks of the books.
+impl Books {
+    /// Tuples of spouts that are done.
+    pub(crate) fn acked(&self) -> u64 {
+        self.spouts().map(|task| task.acked.load(Ordering::Acquire)).sum()
+    }
+
+    /// Whether no edge has ended more tuples than it was given, and each holds at least what lies in its consumer's queue and hands.
+    pub(crate) fn audit(&self) -> Result<(), String> {
+        let mut edges = self.edges.iter();
+        for (component, tasks) in self.plan.components.iter().zip(&self.tasks) {
+            let mut pending = 0;
+            for edge in edges.by_ref().take(component.inputs.len()) {
+                let done = edge.acked.load(Ordering::Acquire) + edge.failed.load(Ordering::Acquire);
+                let emitted = edge.emitted.load(Ordering::Acquire);
+                pending += emitted.checked_sub(done).ok_or_else(|| {
+                    format!(
+                        "the books of `{}` are wrong: {done} of {emitted} tuples are done",
+                        component.name
+                    )
+                })?;
+            }
+            let queued = |task: &TaskBook| task.queue.get().map_or(0, |queue| queue.load(Ordering::Acquire));
+            let held: usize =
+                tasks.iter().map(|task| queued(task) + task.pending.load(Ordering::Acquire)).sum();
+            if !component.kind.is_spout() && pending < held as u64 {
+                let name = &component.name;
+                return Err(format!(
+                    "the books of `{name}` are wrong: it has {held} tuples, its edges {pending}"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is not done, in words.
+    pub(crate) fn unfinished(&self) -> String {
+        let components = self.plan.components.iter().zip(&self.tasks);
+        let pending = components.map(|(component, tasks)| {
+            let count: usize = tasks.iter().map(|task| task.pending.load(Ordering::Acquire)).sum();
+            (component, count)
+        });
+        let named = pending.filter(|(_, count)| *count > 0);
+        let named: Vec<String> =
+            named.map(|(component, count)| format!("`{}` has {count} pending", component.name)).collect();
+        if named.is_empty() { "nothing is pending".to_owned() } else { named.join(", ") }
+    }
+
+    fn spouts(&self) -> impl Iterator<Item = &Arc<TaskBook>> {
+        let components = self.plan.components.iter().zip(&self.tasks);
+        components.filter(|(component, _)| component.kind.is_spout()).flat_map(|(_, tasks)| tasks)
     }
 }
 

@@ -14,6 +14,7 @@ use crate::component::context::{TaskContext, TaskWaker};
 use crate::component::deferred::DeferredBolt;
 use crate::component::iterator::Factory;
 use crate::component::sink::AsyncSink;
+use crate::component::spout::Spout;
 use crate::config::Config;
 use crate::emitter::{AnyPort, Emitter};
 use crate::error::StartError;
@@ -26,11 +27,13 @@ use crate::metrics::books::Books;
 use crate::metrics::site::Site;
 use crate::rng::Rng;
 use crate::route::{Port, QueueSink, Router, Sink};
+use crate::sim::{Faulty, World};
 use crate::sync::Mutex;
 use crate::task::Task;
 use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
 use crate::task::deferred::DeferredTask;
 use crate::task::sink::SinkTask;
+use crate::task::spout::SpoutTask;
 
 /// Makes the emitting task's side of an edge.
 type MakeRouter<T> = Box<dyn Fn(&Origin) -> Router<T>>;
@@ -73,6 +76,8 @@ pub(crate) struct Assembly {
     routers: HashMap<(usize, usize), Vec<Box<dyn Any>>>,
     tokio: Option<tokio::runtime::Handle>,
     seed: u64,
+    /// Only in a simulation: where components get their faults from.
+    pub(crate) world: Option<World>,
 }
 
 /// Which worker each task runs on.
@@ -118,6 +123,7 @@ impl Assembly {
         limits: Config,
         clock: Clock,
         tokio: Option<tokio::runtime::Handle>,
+        world: Option<World>,
     ) -> Result<Self, StartError> {
         limits.validate()?;
         let wiring = Arc::clone(&topology.wiring);
@@ -136,6 +142,7 @@ impl Assembly {
             tokio,
             seed: limits.seed(),
             limits,
+            world,
         };
         for (component, build) in builds.iter().enumerate().rev() {
             build(&mut assembly, component)?;
@@ -216,6 +223,16 @@ impl Assembly {
         StartError::Prepare { component: site.name().to_owned(), task: site.task, failure }
     }
 
+    /// In a simulation, the component with faults.
+    pub(crate) fn faulty<C: 'static>(
+        &self,
+        component: usize,
+        make: &Factory<C>,
+    ) -> Option<Factory<Faulty<C>>> {
+        let world = self.world.as_ref()?;
+        Some(Faulty::factory(make, world, &self.books.plan.components[component].name))
+    }
+
     fn inboxes<T: Send + 'static>(&mut self, component: usize, edges: &Edges<T>) -> Vec<Arc<Inbox<T>>> {
         let worker_of = Arc::clone(&self.workers.worker_of[component]);
         let inbox = |worker: &usize| {
@@ -233,7 +250,31 @@ impl Assembly {
         inboxes.to_vec()
     }
 
+    pub(crate) fn spouts<S: Spout>(&mut self, component: usize, make: &Factory<S>) -> Result<(), StartError> {
+        for task in 0..self.tasks(component) {
+            let site = self.site(component, task);
+            let out = self.emitter::<S::Item>(&site);
+            let (context, rng) = (self.context(&site), self.rng(&site));
+            let spout = SpoutTask::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits, rng);
+            let spout = spout.map_err(|failure| Self::prepare_error(&site, failure))?;
+            self.add(component, task, Box::new(spout));
+        }
+        Ok(())
+    }
+
     pub(crate) fn bolts<B: Bolt>(
+        &mut self,
+        component: usize,
+        edges: &Edges<B::In>,
+        make: &Factory<B>,
+    ) -> Result<(), StartError> {
+        match self.faulty(component, make) {
+            Some(make) => self.bolts_of(component, edges, &make),
+            None => self.bolts_of(component, edges, make),
+        }
+    }
+
+    fn bolts_of<B: Bolt>(
         &mut self,
         component: usize,
         edges: &Edges<B::In>,
@@ -278,6 +319,18 @@ impl Assembly {
         edges: &Edges<B::In>,
         make: &Factory<B>,
     ) -> Result<(), StartError> {
+        match self.faulty(component, make) {
+            Some(make) => self.deferred_of(component, edges, &make),
+            None => self.deferred_of(component, edges, make),
+        }
+    }
+
+    fn deferred_of<B: DeferredBolt>(
+        &mut self,
+        component: usize,
+        edges: &Edges<B::In>,
+        make: &Factory<B>,
+    ) -> Result<(), StartError> {
         let tick_ms = self.books.plan.components[component].tick_ms;
         for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
             let site = self.site(component, task);
@@ -298,6 +351,18 @@ impl Assembly {
     }
 
     pub(crate) fn sinks<S: AsyncSink>(
+        &mut self,
+        component: usize,
+        edges: &Edges<S::In>,
+        make: &Factory<S>,
+    ) -> Result<(), StartError> {
+        match self.faulty(component, make) {
+            Some(make) => self.sinks_of(component, edges, &make),
+            None => self.sinks_of(component, edges, make),
+        }
+    }
+
+    fn sinks_of<S: AsyncSink>(
         &mut self,
         component: usize,
         edges: &Edges<S::In>,

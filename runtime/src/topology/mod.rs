@@ -20,8 +20,6 @@ use crate::error::{PlanError, StartError};
 use crate::executor::{Running, Summary};
 use crate::flow::flight::unpoisoned;
 use crate::sync::Mutex;
-use crate::task::spout::SpoutTask;
-use assembly::Assembly;
 use plan::{ComponentKind, Plan};
 use wiring::{Component, Options, Wiring};
 
@@ -89,16 +87,10 @@ impl Topology {
         make: Factory<S>,
     ) -> Stream<S::Item> {
         let component = Component::new(name, kind, options, Vec::new(), move |assembly, component| {
-            for task in 0..assembly.tasks(component) {
-                let site = assembly.site(component, task);
-                let out = assembly.emitter::<S::Item>(&site);
-                let (context, rng) = (assembly.context(&site), assembly.rng(&site));
-                let spout =
-                    SpoutTask::new(Arc::clone(&make), out, context, Arc::clone(&site), &assembly.limits, rng);
-                let spout = spout.map_err(|failure| Assembly::prepare_error(&site, failure))?;
-                assembly.add(component, task, Box::new(spout));
+            match assembly.faulty(component, &make) {
+                Some(make) => assembly.spouts(component, &make),
+                None => assembly.spouts(component, &make),
             }
-            Ok(())
         });
         Stream::of(&self.wiring, unpoisoned(&self.wiring).add::<S::Item>(component, &[]))
     }

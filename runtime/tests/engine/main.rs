@@ -16,3 +16,4 @@ mod sinks;
 mod spouts;
 mod streams;
 mod threads;
+mod word_count;
