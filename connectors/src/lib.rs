@@ -40,6 +40,7 @@ pub mod kibana;
 mod log;
 mod partitioner;
 mod secret;
+pub mod simulated;
 mod wait;
 
 pub use crate::elasticsearch::{ElasticsearchConfig, ElasticsearchConfigError, ElasticsearchIndex};
@@ -57,3 +58,4 @@ pub use crate::log::{
 };
 pub use crate::partitioner::partition_of;
 pub use crate::secret::{Secret, SecretError};
+pub use crate::simulated::{SimulatedIndex, SimulatedLog};
