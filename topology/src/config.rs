@@ -74,6 +74,8 @@ pub struct TopologyConfig {
     pub hour_rows_loaded_count_max: usize,
     /// How many blocks deep a reorganisation of the chain is followed.
     pub reorg_depth_max: u32,
+    /// Seed of everything left to chance (shuffle order, jitter); `None` takes one from the process.
+    pub seed: Option<u64>,
     /// Who is known by which coinbase tag and payout address. Not read from a configuration file.
     #[serde(skip, default = "PoolList::builtin")]
     pub pools: PoolList,
@@ -108,6 +110,7 @@ impl Default for TopologyConfig {
             transactions_known_count_max: 4_000_000,
             hour_rows_loaded_count_max: 100_000,
             reorg_depth_max: 100,
+            seed: None,
             pools: PoolList::builtin(),
         }
     }
@@ -192,6 +195,7 @@ impl TopologyConfig {
             retry_backoff_ms_min: self.retry_backoff_ms_min,
             retry_backoff_ms_max: self.retry_backoff_ms_max,
             attempts_max: self.attempts_max,
+            seed: self.seed,
             ..trombe::Config::default()
         }
     }
@@ -214,7 +218,7 @@ impl TopologyConfig {
     }
 
     pub(crate) fn backoff(&self) -> Backoff {
-        Backoff { ms_min: self.retry_backoff_ms_min, ms_max: self.retry_backoff_ms_max }
+        Backoff { ms_min: self.retry_backoff_ms_min, ms_max: self.retry_backoff_ms_max, seed: self.seed }
     }
 
     pub(crate) fn index_limits(&self) -> SinkLimits {

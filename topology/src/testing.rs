@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use btc_records::Eur;
 use proptest::prelude::*;
-use rust_decimal::Decimal;
 
 use crate::prices::PriceObservation;
 
@@ -40,22 +39,4 @@ pub(crate) fn eur() -> impl Strategy<Value = Eur> {
 /// An observation of the price somewhere in `times`.
 pub(crate) fn price(times: std::ops::Range<i64>) -> impl Strategy<Value = PriceObservation> {
     (times, "[ab]", eur()).prop_map(|(time_s, source, eur)| PriceObservation { time_s, source, eur })
-}
-
-/// An amount of EUR as a chart shows it: 16 decimals, divided as a float at the very end.
-#[expect(clippy::cast_precision_loss, reason = "a chart's value")]
-pub(crate) fn chart_f64(mut eur: Decimal) -> f64 {
-    eur.rescale(16);
-    eur.mantissa() as f64 / 1e16
-}
-
-/// A quotient as a chart shows it; nothing of nothing is 0.
-#[expect(clippy::cast_precision_loss, reason = "a chart's value")]
-pub(crate) fn quotient(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
-}
-
-/// What satoshi are worth, exactly.
-pub(crate) fn worth(sat: u64, eur: Decimal) -> Decimal {
-    Decimal::from(sat) / Decimal::from(100_000_000) * eur
 }

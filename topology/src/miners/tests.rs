@@ -5,19 +5,18 @@
 //! before: one that changed must have a greater version and be among those that the ledger says were touched. In the
 //! end all must equal those of an oracle that looks at the whole set at once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use btc_records::BlockHash;
-use chrono::DateTime;
 use proptest::prelude::*;
-use rust_decimal::Decimal;
 
 use super::BlockObservation;
 use super::ledger::{Account, Ledger};
 use crate::documents::MinerDocument;
+use crate::oracle;
 use crate::prices::PriceObservation;
-use crate::testing::{TestIndex, chart_f64, price, quotient, worth};
-use crate::time::{HOUR_S, MINUTE_S};
+use crate::testing::{TestIndex, price};
+use crate::time::HOUR_S;
 
 /// Two hours before a month begins.
 const FROM_S: i64 = 1_730_419_200 - 2 * HOUR_S;
@@ -112,115 +111,16 @@ fn run(inputs: &[Input], order: &[prop::sample::Index]) -> TestIndex<MinerDocume
     index
 }
 
-/// All messages at once.
-struct Truth<'a> {
-    blocks: BTreeSet<&'a BlockObservation>,
-    prices: BTreeSet<&'a PriceObservation>,
-}
-
 /// The documents without their versions, by the rules as they stand in the design.
 fn oracle(inputs: &[Input]) -> BTreeMap<String, MinerDocument> {
-    let mut truth = Truth { blocks: BTreeSet::new(), prices: BTreeSet::new() };
+    let mut truth = oracle::Rewards::new(DEPTH_MAX);
     for input in inputs {
         match input {
-            Input::Block(block) => _ = truth.blocks.insert(block),
-            Input::Price(price) => _ = truth.prices.insert(price),
+            Input::Block(block) => truth.add_block(block),
+            Input::Price(price) => truth.add_price(price),
         }
     }
-    let mut documents = BTreeMap::new();
-    for (kind, format) in [("day", "%Y-%m-%d"), ("month", "%Y-%m")] {
-        for block in &truth.blocks {
-            let period = period(block.time_s, format);
-            let id = format!("{kind}:{period}:{}", block.slug);
-            let first_day = if kind == "day" { period.clone() } else { format!("{period}-01") };
-            documents.entry(id).or_insert_with(|| MinerDocument {
-                timestamp: format!("{first_day}T00:00:00Z"),
-                miner: block.miner.clone(),
-                ..truth.document(format, period, &block.slug)
-            });
-        }
-    }
-    documents
-}
-
-fn period(time_s: i64, format: &str) -> String {
-    DateTime::from_timestamp(time_s, 0).unwrap().format(format).to_string()
-}
-
-impl<'a> Truth<'a> {
-    fn told(&self, hash: BlockHash) -> impl DoubleEndedIterator<Item = &'a BlockObservation> {
-        self.blocks.iter().copied().filter(move |block| block.hash == hash)
-    }
-
-    fn best(&self, hash: BlockHash) -> &'a BlockObservation {
-        let merit = |block: &&BlockObservation| {
-            [block.slug != "unknown", block.reward_sat.is_some(), block.height.is_some()]
-        };
-        self.told(hash).rev().max_by_key(merit).unwrap()
-    }
-
-    fn reward(&self, hash: BlockHash) -> u64 {
-        let most = self.told(hash).filter_map(|block| block.reward_sat).max();
-        self.best(hash).reward_sat.or(most).unwrap_or(0)
-    }
-
-    fn hashes(&self) -> BTreeSet<BlockHash> {
-        self.blocks.iter().map(|block| block.hash).collect()
-    }
-
-    fn are_rivals(&self, one: BlockHash, other: BlockHash) -> bool {
-        let meet = |a: &BlockObservation, b: &BlockObservation| {
-            (a.height.is_some() && a.height == b.height)
-                || (a.prev_hash.is_some() && a.prev_hash == b.prev_hash)
-        };
-        one != other && self.told(one).any(|a| self.told(other).any(|b| meet(a, b)))
-    }
-
-    fn wins(&self, hash: BlockHash) -> bool {
-        let rank = |hash: BlockHash| {
-            let (depth, tip) = self.claim(hash, DEPTH_MAX);
-            (u32::MAX - depth, tip, hash.to_string())
-        };
-        let rivals = self.hashes().into_iter().filter(|&other| self.are_rivals(hash, other));
-        rivals.into_iter().all(|rival| rank(hash) < rank(rival))
-    }
-
-    /// How deep the blocks on top of this one go, and the smallest printed hash at that depth.
-    fn claim(&self, hash: BlockHash, depth_max: u32) -> (u32, String) {
-        let children = self.blocks.iter().filter(|block| depth_max > 0 && block.prev_hash == Some(hash));
-        let claims = children.map(|child| self.claim(child.hash, depth_max - 1));
-        let best = claims.min_by_key(|(depth, tip)| (u32::MAX - depth, tip.clone()));
-        best.map_or((0, hash.to_string()), |(depth, tip)| (depth + 1, tip))
-    }
-
-    fn worth(&self, block: &BlockObservation) -> Option<Decimal> {
-        let end = block.time_s - block.time_s % MINUTE_S + MINUTE_S;
-        let before = end - MINUTE_S - HOUR_S..end;
-        let last = self.prices.iter().rfind(|price| before.contains(&price.time_s));
-        let first = || self.prices.iter().find(|price| (end..=end + HOUR_S).contains(&price.time_s));
-        Some(worth(self.reward(block.hash), last.or_else(first)?.eur.decimal()))
-    }
-
-    fn document(&self, format: &str, name: String, slug: &str) -> MinerDocument {
-        let best = self.hashes().into_iter().map(|hash| self.best(hash));
-        let booked = best.filter(|block| period(block.time_s, format) == name && block.slug == slug);
-        let won: Vec<_> = booked.filter(|block| self.wins(block.hash)).collect();
-        let reward_sat = won.iter().map(|block| self.reward(block.hash)).sum();
-        let exact: Decimal = won.iter().filter_map(|block| self.worth(block)).sum();
-        let quoted = won.iter().filter(|block| self.worth(block).is_some());
-        let quoted_sat = quoted.map(|block| self.reward(block.hash)).sum();
-        MinerDocument {
-            timestamp: String::new(),
-            period: name,
-            miner: String::new(),
-            blocks: won.len() as u64,
-            reward_sat,
-            reward_btc: quotient(reward_sat, 100_000_000),
-            reward_eur: chart_f64(exact),
-            reward_eur_exact: exact.normalize().to_string(),
-            priced_share: quotient(quoted_sat, reward_sat),
-        }
-    }
+    truth.documents()
 }
 
 proptest! {

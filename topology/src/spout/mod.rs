@@ -75,7 +75,7 @@ impl LogSpout {
     /// A spout of a topology of one's own; each of its tasks ends by itself when the feed is over and its partitions are drained.
     /// Dead letters go to [`DEAD_LETTERS`] of the same log.
     pub fn new(log: Arc<dyn Log>, options: LogSpoutOptions, feed_over: FeedOver, health: Health) -> Self {
-        let backoff = Backoff { ms_min: 50, ms_max: 5_000 };
+        let backoff = Backoff { ms_min: 50, ms_max: 5_000, seed: None };
         let letters = Appender::new(Arc::clone(&log), DEAD_LETTERS, health.clone(), backoff);
         let (draining, pauses_for) = (Draining::of(1), Part::Index);
         let signals = SpoutSignals { feed_over, health, draining, pauses_for };

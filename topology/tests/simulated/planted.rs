@@ -1,0 +1,179 @@
+//! Goal: the simulator finds mistakes. Method: each of these is planted into a wrapper of a store, and a bounded number of seeds has to
+//! show it; the figures are printed.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use btc_topology::Connections;
+use btc_topology::sim::bitcoin_simulation_on;
+use futures_util::FutureExt;
+use trombe::sim::Report;
+use trombe_connectors::{Document, Index, IndexError, Outcome};
+
+use crate::stores::{Answer, BadIndex, BadLog, BadState, LogMistake, StateMistake};
+
+/// Every mistake has to show by then.
+const SEEDS: std::ops::Range<u64> = 0..60;
+
+/// Wraps the stores, with one mistake among them.
+type Plant = fn(Connections) -> Connections;
+
+fn log(connections: Connections, mistake: LogMistake) -> Connections {
+    let log = Arc::new(BadLog { log: Arc::clone(&connections.log), mistake });
+    Connections { log, ..connections }
+}
+
+fn state(connections: Connections, mistake: StateMistake) -> Connections {
+    let state =
+        Arc::new(BadState { state: Arc::clone(&connections.state), mistake, unwritten: Mutex::default() });
+    Connections { state, ..connections }
+}
+
+fn index<F>(connections: Connections, bulk: F) -> Connections
+where
+    F: Fn(Arc<dyn Index>, Vec<Document>) -> Answer + Send + Sync + 'static,
+{
+    let index = Arc::new(BadIndex { index: Arc::clone(&connections.index), bulk });
+    Connections { index, ..connections }
+}
+
+/// The true answer, seen with other eyes.
+fn answer(
+    connections: Connections,
+    see: fn(Result<Vec<Outcome>, IndexError>, usize) -> Result<Vec<Outcome>, IndexError>,
+) -> Connections {
+    index(connections, move |index, documents| {
+        async move {
+            let count = documents.len();
+            see(index.bulk(documents).await, count)
+        }
+        .boxed()
+    })
+}
+
+fn outcomes(connections: Connections, see: fn(Outcome) -> Outcome) -> Connections {
+    index(connections, move |index, documents| {
+        async move { Ok(index.bulk(documents).await?.into_iter().map(see).collect()) }.boxed()
+    })
+}
+
+/// Documents changed before they are written.
+fn versions(connections: Connections, version: fn(&Document, u64) -> u64) -> Connections {
+    let attempts = Arc::new(AtomicU64::new(0));
+    index(connections, move |index, documents| {
+        let attempts = Arc::clone(&attempts);
+        let write = move |document: Document| {
+            let attempt = attempts.fetch_add(1, Ordering::Relaxed);
+            Document { version: version(&document, attempt), ..document }
+        };
+        let documents = documents.into_iter().map(write).collect();
+        async move { index.bulk(documents).await }.boxed()
+    })
+}
+
+fn blocks(document: &Document) -> Option<u64> {
+    let source: serde_json::Value = serde_json::from_str(&document.source).ok()?;
+    source.get("blocks")?.as_u64()
+}
+
+/// Documents that take blocks back from a miner are not written.
+fn reward_not_taken_back(connections: Connections) -> Connections {
+    let most: Arc<Mutex<HashMap<String, u64>>> = Arc::default();
+    index(connections, move |index, documents| {
+        let most = Arc::clone(&most);
+        async move {
+            let mut outcomes = Vec::new();
+            for document in documents {
+                let is_taken_back = blocks(&document).is_some_and(|blocks| {
+                    let mut most = most.lock().unwrap();
+                    let known = most.entry(document.id.clone()).or_default();
+                    let is_less = blocks < *known;
+                    *known = blocks.max(*known);
+                    is_less
+                });
+                if is_taken_back {
+                    outcomes.push(Outcome::Indexed);
+                } else {
+                    outcomes.extend(index.bulk(vec![document]).await?);
+                }
+            }
+            Ok(outcomes)
+        }
+        .boxed()
+    })
+}
+
+/// The last document of a batch is left behind.
+fn last_left_behind(connections: Connections) -> Connections {
+    index(connections, |index, mut documents| {
+        async move {
+            let left = if documents.len() > 5 { documents.pop() } else { None };
+            let mut outcomes = index.bulk(documents).await?;
+            outcomes.extend(left.map(|_| Outcome::Indexed));
+            Ok(outcomes)
+        }
+        .boxed()
+    })
+}
+
+/// What is planted, and how.
+const MISTAKES: [(&str, Plant); 17] = [
+    ("ack before durable", |c| state(c, StateMistake::AnswersBeforeWriting)),
+    ("torn state accepted", |c| state(c, StateMistake::Tears)),
+    ("dedupe off", |c| state(c, StateMistake::ForgetsTransactions)),
+    ("failed write of state taken for done", |c| state(c, StateMistake::ErrorsUnchecked)),
+    ("blocks not restored", |c| state(c, StateMistake::LosesBlocks)),
+    ("offset committed past an open one", |c| log(c, LogMistake::CommitsPastOpen)),
+    ("replay loses the key", |c| log(c, LogMistake::ReplayLosesKey)),
+    ("drain skips the last record", |c| log(c, LogMistake::SkipsLast)),
+    ("rebalance forgets partitions", |c| log(c, LogMistake::RebalanceForgetsPartitions)),
+    ("refused append taken for done", |c| log(c, LogMistake::AppendUnchecked)),
+    ("version counts attempts", |c| versions(c, |_, attempt| attempt + 1)),
+    ("409 treated as failure", |c| {
+        outcomes(c, |outcome| match outcome {
+            Outcome::Stale => Outcome::Retry("409".to_owned()),
+            other => other,
+        })
+    }),
+    ("retry dropped", |c| {
+        outcomes(c, |outcome| match outcome {
+            Outcome::Retry(_) => Outcome::Stale,
+            other => other,
+        })
+    }),
+    ("partial failure of a bulk ignored", |c| {
+        answer(c, |answer, count| {
+            let any = answer.as_ref().is_ok_and(|outcomes| outcomes.contains(&Outcome::Indexed));
+            if any { Ok(vec![Outcome::Indexed; count]) } else { answer }
+        })
+    }),
+    ("cut answer taken for success", |c| {
+        answer(c, |answer, count| answer.or(Ok(vec![Outcome::Indexed; count])))
+    }),
+    ("last document of a batch left behind", last_left_behind),
+    ("reorganised reward not taken back", reward_not_taken_back),
+];
+
+fn find(plant: Plant) -> Report {
+    bitcoin_simulation_on(move |_, connections| plant(connections)).seeds(SEEDS).run()
+}
+
+#[test]
+fn every_planted_mistake_is_found() {
+    let mut missed = Vec::new();
+    for (name, plant) in MISTAKES {
+        let report = find(plant);
+        match &report.failure {
+            Some(failure) => eprintln!(
+                "found after {:>2} seeds, smallest {:>3} messages and {:>2} faults: {name}: {:.100}",
+                report.seeds,
+                failure.smallest.messages,
+                failure.smallest.struck.len(),
+                failure.smallest.reason
+            ),
+            None => missed.push(name),
+        }
+    }
+    assert_eq!(missed, [""; 0], "not found within {SEEDS:?}");
+}
