@@ -1,11 +1,13 @@
 //! The command line. These names are a contract: scripts and checks rely on them.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::path::PathBuf;
 
 use btc_producers::FeedKind;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use trombe::sim::StrikeId;
 
 /// The real-time Bitcoin dashboard: price in EUR, volume and largest transaction per hour, top miners.
 ///
@@ -64,6 +66,8 @@ pub(crate) enum Command {
     /// Set up the servers of a cluster: topics, index templates and indices, the Kibana dashboard. Without a
     /// target all of them. It may be repeated: only what is not as it should be is changed.
     Setup(SetupArgs),
+    /// Run the topology in simulated worlds in which everything goes wrong, one a seed, and check its documents.
+    Sim(SimArgs),
     /// Read the configuration, say what is in force and where it is wrong.
     CheckConfig,
 }
@@ -209,6 +213,31 @@ pub(crate) struct ArchiveArgs {
 fn parse_kind(text: &str) -> Result<FeedKind, String> {
     let kind = FeedKind::from_name(text);
     kind.ok_or_else(|| format!("give one of {}", FeedKind::ALL.map(FeedKind::as_str).join(", ")))
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SimArgs {
+    /// The seeds A to B - 1. A seed is one world, and always the same one.
+    #[arg(long, value_name = "A..B", default_value = "0..100", value_parser = parse_seeds)]
+    pub(crate) seeds: Range<u64>,
+    /// The faults that may happen, by name and separated by commas; by default all of them.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) faults: Option<Vec<String>>,
+    /// Messages of each seed.
+    #[arg(long, value_name = "N", default_value_t = btc_topology::sim::MESSAGES)]
+    pub(crate) messages: usize,
+    /// Exactly these strikes, as a failing seed prints them.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub(crate) strikes: Option<Vec<StrikeId>>,
+    /// Seeds that run at the same time; by default as many as there are cores.
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let ends = text.split_once("..").and_then(|(from, to)| Some((from.parse().ok()?, to.parse().ok()?)));
+    let seeds = ends.filter(|(from, to)| from < to).map(|(from, to)| from..to);
+    seeds.ok_or_else(|| "two whole numbers, the second the greater one, as in 0..100".to_owned())
 }
 
 fn parse_speed(text: &str) -> Result<f64, String> {

@@ -7,6 +7,7 @@ pub(crate) mod produce;
 pub(crate) mod record;
 pub(crate) mod replay;
 pub(crate) mod setup;
+pub(crate) mod sim;
 pub(crate) mod topology;
 pub(crate) mod ui;
 pub(crate) mod up;

@@ -131,6 +131,13 @@ impl Index for SimulatedIndex {
         std::future::ready(Ok(found)).boxed()
     }
 
+    fn oldest<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
+        let state = unpoisoned(&self.0.state);
+        let documents = state.documents.get(index).into_iter().flat_map(BTreeMap::values);
+        let oldest = documents.min_by_key(|document| (document.timestamp, &document.id)).map(stored);
+        std::future::ready(Ok(oldest)).boxed()
+    }
+
     fn scan<'a>(
         &'a self,
         index: &'a str,

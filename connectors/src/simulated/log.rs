@@ -155,14 +155,16 @@ impl Log for SimulatedLog {
                 let key = String::from_utf8_lossy(&large.key).into_owned();
                 return Err(LogError::MessageTooLarge { bytes: size(large), bytes_max, key });
             }
+            let cut = self.0.disturb.strike(LOG_CUT);
+            let lost = || LogError::Unavailable("simulated: the connection was cut".to_owned());
+            if cut.is_some_and(|random| random & 1 == 0) {
+                return Err(lost());
+            }
             let appended = messages.into_iter().map(|message| state.append(topic, message));
             let positions = appended.collect::<Result<Vec<_>, _>>()?;
             drop(state);
             self.0.disturb.note(&format!("append {topic} {positions:?}"));
-            if self.0.disturb.dies() || self.0.disturb.strike(LOG_CUT).is_some() {
-                return Err(LogError::Unavailable("simulated: the answer is lost".to_owned()));
-            }
-            Ok(positions)
+            if self.0.disturb.dies() || cut.is_some() { Err(lost()) } else { Ok(positions) }
         })
     }
 

@@ -8,7 +8,7 @@
 //! | [`LOG_AWAY`] | no broker answers, for up to a minute |
 //! | [`LOG_REPEAT`] | after a fail-over a fetch begins before the last one's end, but not before the committed offset |
 //! | [`LOG_REORDER`] | after a fail-over a fetch gives its records in another order, even within a partition |
-//! | [`LOG_CUT`] | messages are appended, and the answer is lost |
+//! | [`LOG_CUT`] | an append is cut off: its messages are there, or not, and there is no answer |
 //! | [`INDEX_BUSY`] | every document of a request is answered with 429 |
 //! | [`INDEX_PARTIAL`] | some documents of a request are stored, the others answered with 503 |
 //! | [`INDEX_CUT`] | the connection is cut after the body: documents are stored, and the answer is lost |
@@ -98,14 +98,14 @@ impl fmt::Debug for dyn Disturb {
 struct Absence(Mutex<Duration>);
 
 impl Absence {
-    /// Whether it lasts, or begins now, for at most `ms_max`.
+    /// Whether it lasts, or begins now, for at most `ms_max` and mostly much less.
     fn is_on(&self, disturb: &dyn Disturb, fault: &'static str, ms_max: u64) -> bool {
         let now = disturb.now();
         let mut until = unpoisoned(&self.0);
         if now >= *until
             && let Some(random) = disturb.strike(fault)
         {
-            *until = now + Duration::from_millis(1 + random % ms_max);
+            *until = now + Duration::from_millis(1 + ((random % ms_max) >> (random >> 61)));
         }
         now < *until
     }

@@ -57,7 +57,7 @@
 //! # What is checked
 //!
 //! Besides the user's check, in every run: on every edge nothing is ended that was not emitted, and what lies in queues and hands is in
-//! the books; nothing panics but what was made to; and nothing starves: without a fault there is no hour of the
+//! the books; nothing panics but what was made to; and nothing starves: without a fault there is no half hour of the
 //! world's time, and there are no 200,000 rounds of all tasks, in which no tuple is acked.
 //!
 //! # What it cannot show
@@ -84,3 +84,8 @@ pub(crate) use process::{Ending, Process};
 pub use report::{Report, SeedFailure, Smallest};
 pub use simulation::Simulation;
 pub use world::{Struck, World};
+
+/// The simulator's own locks are never contended by the engine's threads, so they are no concern of its model checks.
+fn unpoisoned<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

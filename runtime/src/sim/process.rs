@@ -20,7 +20,7 @@ const SLOW_MAX: Duration = Duration::from_secs(10);
 /// Steps between two opportunities for the process to die.
 const STEPS_A_CRASH: u64 = 16;
 /// Without a fault and without a spout's tuple acked for so long, something starves.
-const STARVED_AFTER: Duration = Duration::from_hours(1);
+const STARVED_AFTER: Duration = Duration::from_mins(30);
 /// The same, in rounds of all tasks, should no time pass at all.
 const STARVED_ROUNDS: u64 = 200_000;
 /// Time passes in a busy process too: now and then up to this long.

@@ -22,6 +22,8 @@ pub(super) struct Setup {
     pub(super) config: Config,
     pub(super) plan: Plan,
     pub(super) messages: usize,
+    /// Runs spent on making a failing one small at most.
+    pub(super) shrink_runs_max: usize,
 }
 
 /// What came of one run.

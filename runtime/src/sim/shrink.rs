@@ -6,9 +6,6 @@ use super::fault::StrikeId;
 use super::plan::Plan;
 use super::seed::{Outcome, Setup};
 
-/// Runs spent on one failing seed at most.
-const RUNS_MAX: usize = 200;
-
 /// A run that fails, made as small as was found.
 pub(super) struct Small {
     pub(super) messages: usize,
@@ -37,7 +34,7 @@ struct Search {
 impl Search {
     /// Takes what was tried if it fails too.
     fn keeps(&mut self, tried: Setup) -> bool {
-        if self.runs >= RUNS_MAX {
+        if self.runs >= self.setup.shrink_runs_max {
             return false;
         }
         self.runs += 1;

@@ -11,10 +11,10 @@ use super::plan::Plan;
 use super::report::{Report, SeedFailure, Smallest};
 use super::seed::{Outcome, Setup};
 use super::shrink::shrink;
+use super::unpoisoned;
 use super::world::World;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::flow::flight::unpoisoned;
 use crate::topology::Topology;
 
 /// A topology to be run in many simulated worlds; see the [module](super).
@@ -36,8 +36,8 @@ impl Simulation {
     ) -> Self {
         let plan = Plan { faults: Fault::ENGINE.to_vec(), only: None, strikes_max: 80 };
         let config = Config { workers_count: Some(2), ..Config::default() };
-        let setup =
-            Setup { build: Arc::new(topology), check: Arc::new(|_| Ok(())), config, plan, messages: 100 };
+        let (build, check) = (Arc::new(topology), Arc::new(|_: &World| Ok(())));
+        let setup = Setup { build, check, config, plan, messages: 100, shrink_runs_max: 200 };
         let name = name.into();
         let command = format!("run `{name}` with");
         Self { name, command, setup, seeds: 0..100, threads: 1 }
@@ -70,6 +70,12 @@ impl Simulation {
     /// What [`World::messages`] says.
     pub fn messages(mut self, messages: usize) -> Self {
         self.setup.messages = messages;
+        self
+    }
+
+    /// Runs spent on making a failing one small at most; without it, 200.
+    pub fn shrink_runs_max(mut self, shrink_runs_max: usize) -> Self {
+        self.setup.shrink_runs_max = shrink_runs_max;
         self
     }
 

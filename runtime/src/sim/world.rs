@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::fault::{Fault, StrikeId};
 use super::plan::{Chance, FNV_START, Plan, fnv};
 use super::state::{Images, SimState};
+use super::unpoisoned;
 use crate::clock::Clock;
-use crate::flow::flight::unpoisoned;
 use crate::state::StateStore;
 
 /// The world of one seed. Clones share it.

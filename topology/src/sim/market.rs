@@ -24,7 +24,7 @@ const SPAN_S: u64 = 4 * 3_600;
 /// How long the feed takes to bring them.
 const FEED_MS: u64 = 30_000;
 /// A late message comes up to this much later, on the world's clock.
-const LATE_MS_MAX: u64 = 600_000;
+const LATE_MS_MAX: u64 = 120_000;
 /// So many messages in a row are duplicated, or late, together.
 const CHUNK: usize = 20;
 const MINERS: [&str; 3] = ["Foundry USA", "AntPool", "F2Pool"];

@@ -37,7 +37,7 @@ use market::{Market, is_known_to_oracle};
 
 /// The feed brings some messages twice.
 pub const FEED_DUPLICATE: Fault = Fault::new("feed-duplicate", 4);
-/// The feed brings some messages up to ten minutes late.
+/// The feed brings some messages up to two minutes late.
 pub const FEED_LATE: Fault = Fault::new("feed-late", 4);
 
 /// Every fault that the Bitcoin topology is tried with: the engine's, the feed's, and those of the [log and the
@@ -102,7 +102,7 @@ fn config(world: &World, tasks_count: usize) -> TopologyConfig {
     TopologyConfig {
         tasks_count,
         commit_period_ms: 400,
-        poll_interval_ms: 250,
+        poll_interval_ms: 500,
         index_batch_count_max: 10,
         index_linger_ms: 5,
         hours_retention_hours: None,

@@ -6,15 +6,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use btc_topology::Connections;
-use btc_topology::sim::bitcoin_simulation_on;
+use btc_topology::sim::{FAULTS, bitcoin_simulation_on};
 use futures_util::FutureExt;
-use trombe::sim::Report;
+use trombe::sim::{Fault, Report};
+use trombe_connectors::simulated::{INDEX_BUSY, INDEX_PARTIAL, LOG_CUT};
 use trombe_connectors::{Document, Index, IndexError, Outcome};
 
 use crate::stores::{Answer, BadIndex, BadLog, BadState, LogMistake, StateMistake};
 
 /// Every mistake has to show by then.
-const SEEDS: std::ops::Range<u64> = 0..60;
+const SEEDS: std::ops::Range<u64> = 0..100;
+
+const CRASH: Fault = Fault::PROCESS_CRASH.one_in(80);
 
 /// Wraps the stores, with one mistake among them.
 type Plant = fn(Connections) -> Connections;
@@ -38,11 +41,10 @@ where
     Connections { index, ..connections }
 }
 
+type Answered = Result<Vec<Outcome>, IndexError>;
+
 /// The true answer, seen with other eyes.
-fn answer(
-    connections: Connections,
-    see: fn(Result<Vec<Outcome>, IndexError>, usize) -> Result<Vec<Outcome>, IndexError>,
-) -> Connections {
+fn answer(connections: Connections, see: fn(Answered, usize) -> Answered) -> Connections {
     index(connections, move |index, documents| {
         async move {
             let count = documents.len();
@@ -117,60 +119,63 @@ fn last_left_behind(connections: Connections) -> Connections {
     })
 }
 
-/// What is planted, and how.
-const MISTAKES: [(&str, Plant); 17] = [
-    ("ack before durable", |c| state(c, StateMistake::AnswersBeforeWriting)),
-    ("torn state accepted", |c| state(c, StateMistake::Tears)),
-    ("dedupe off", |c| state(c, StateMistake::ForgetsTransactions)),
-    ("failed write of state taken for done", |c| state(c, StateMistake::ErrorsUnchecked)),
-    ("blocks not restored", |c| state(c, StateMistake::LosesBlocks)),
-    ("offset committed past an open one", |c| log(c, LogMistake::CommitsPastOpen)),
-    ("replay loses the key", |c| log(c, LogMistake::ReplayLosesKey)),
-    ("drain skips the last record", |c| log(c, LogMistake::SkipsLast)),
-    ("rebalance forgets partitions", |c| log(c, LogMistake::RebalanceForgetsPartitions)),
-    ("refused append taken for done", |c| log(c, LogMistake::AppendUnchecked)),
-    ("version counts attempts", |c| versions(c, |_, attempt| attempt + 1)),
-    ("409 treated as failure", |c| {
+/// What is planted, the faults that bring it to light soonest (none named: all of them), and how it is planted.
+const MISTAKES: [(&str, &[Fault], Plant); 17] = [
+    ("ack before durable", &[CRASH], |c| state(c, StateMistake::AnswersBeforeWriting)),
+    ("torn state accepted", &[CRASH, Fault::STATE_TORN.one_in(10)], |c| state(c, StateMistake::Tears)),
+    ("dedupe off", &[], |c| state(c, StateMistake::ForgetsTransactions)),
+    ("failed write of state taken for done", &[CRASH, Fault::STATE_ERROR], |c| {
+        state(c, StateMistake::ErrorsUnchecked)
+    }),
+    ("blocks not restored", &[], |c| state(c, StateMistake::LosesBlocks)),
+    ("offset committed past an open one", &[CRASH], |c| log(c, LogMistake::CommitsPastOpen)),
+    ("replay loses the key", &[], |c| log(c, LogMistake::ReplayLosesKey)),
+    ("drain skips the last record", &[], |c| log(c, LogMistake::SkipsLast)),
+    ("rebalance forgets partitions", &[], |c| log(c, LogMistake::RebalanceForgetsPartitions)),
+    ("refused append taken for done", &[Fault::new(LOG_CUT, 4)], |c| log(c, LogMistake::AppendUnchecked)),
+    ("version counts attempts", &[], |c| versions(c, |_, attempt| attempt + 1)),
+    ("409 treated as failure", &[], |c| {
         outcomes(c, |outcome| match outcome {
             Outcome::Stale => Outcome::Retry("409".to_owned()),
             other => other,
         })
     }),
-    ("retry dropped", |c| {
+    ("retry dropped", &[Fault::new(INDEX_BUSY, 8)], |c| {
         outcomes(c, |outcome| match outcome {
             Outcome::Retry(_) => Outcome::Stale,
             other => other,
         })
     }),
-    ("partial failure of a bulk ignored", |c| {
+    ("partial failure of a bulk ignored", &[Fault::new(INDEX_PARTIAL, 8)], |c| {
         answer(c, |answer, count| {
             let any = answer.as_ref().is_ok_and(|outcomes| outcomes.contains(&Outcome::Indexed));
             if any { Ok(vec![Outcome::Indexed; count]) } else { answer }
         })
     }),
-    ("cut answer taken for success", |c| {
+    ("cut answer taken for success", &[], |c| {
         answer(c, |answer, count| answer.or(Ok(vec![Outcome::Indexed; count])))
     }),
-    ("last document of a batch left behind", last_left_behind),
-    ("reorganised reward not taken back", reward_not_taken_back),
+    ("last document of a batch left behind", &[], last_left_behind),
+    ("reorganised reward not taken back", &[], reward_not_taken_back),
 ];
 
-fn find(plant: Plant) -> Report {
-    bitcoin_simulation_on(move |_, connections| plant(connections)).seeds(SEEDS).run()
+fn find(faults: &[Fault], plant: Plant) -> Report {
+    let simulation = bitcoin_simulation_on(move |_, connections| plant(connections));
+    let faults = if faults.is_empty() { &FAULTS } else { faults };
+    simulation.faults(faults.iter().copied()).messages(60).shrink_runs_max(0).seeds(SEEDS).threads(2).run()
 }
 
 #[test]
 fn every_planted_mistake_is_found() {
     let mut missed = Vec::new();
-    for (name, plant) in MISTAKES {
-        let report = find(plant);
+    for (name, faults, plant) in MISTAKES {
+        let report = find(faults, plant);
         match &report.failure {
             Some(failure) => eprintln!(
-                "found after {:>2} seeds, smallest {:>3} messages and {:>2} faults: {name}: {:.100}",
+                "found after {:>2} seeds and {:>4} faults: {name}: {:.100}",
                 report.seeds,
-                failure.smallest.messages,
-                failure.smallest.struck.len(),
-                failure.smallest.reason
+                report.struck_count(),
+                failure.reason
             ),
             None => missed.push(name),
         }

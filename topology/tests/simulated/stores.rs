@@ -42,6 +42,10 @@ impl<F: Fn(Arc<dyn Index>, Vec<Document>) -> Answer + Send + Sync> Index for Bad
         self.index.range(range)
     }
 
+    fn oldest<'a>(&'a self, index: &'a str) -> BoxFuture<'a, Result<Option<StoredDocument>, IndexError>> {
+        self.index.oldest(index)
+    }
+
     fn scan<'a>(
         &'a self,
         index: &'a str,
@@ -178,7 +182,7 @@ impl LogConsumer for BadConsumer {
 pub(crate) enum StateMistake {
     /// A write is answered at once and made with the next one.
     AnswersBeforeWriting,
-    /// A write of several changes is made change by change, and torn by a crash.
+    /// Half of each value is written before the whole of it, and a crash comes between.
     Tears,
     /// What is known of transactions is not found again: each counts as new.
     ForgetsTransactions,
@@ -243,7 +247,13 @@ impl StateStore for BadState {
                 self.state.apply(&earlier)
             }
             StateMistake::Tears => {
-                changes.iter().try_for_each(|change| self.state.apply(std::slice::from_ref(change)))
+                let half = |value: &Vec<u8>| value[..value.len() / 2].to_vec();
+                let torn = changes.iter().map(|change| {
+                    let value = change.value.as_ref().map(half);
+                    StateChange { value, ..change.clone() }
+                });
+                self.state.apply(&torn.collect::<Vec<_>>())?;
+                self.state.apply(changes)
             }
             StateMistake::ErrorsUnchecked => {
                 drop(self.state.apply(changes));

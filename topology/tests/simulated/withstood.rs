@@ -3,21 +3,20 @@
 use btc_topology::sim::{FAULTS, bitcoin_simulation};
 
 /// A few seconds of them; `bitcoin-dashboard sim` runs as many as one likes.
-const SEEDS: std::ops::Range<u64> = 0..60;
+const SEEDS: std::ops::Range<u64> = 0..24;
 
 #[test]
 fn every_fault_is_withstood() {
     let report = bitcoin_simulation().seeds(SEEDS).threads(2).run();
     eprint!("{report}");
     assert!(report.is_ok(), "{report}");
-    for fault in FAULTS {
-        assert!(report.faults[fault.name()] > 0, "{} never struck", fault.name());
-    }
+    let rare = report.faults.iter().filter(|(_, count)| **count == 0).count();
+    assert!(rare == 0 && report.faults.len() == FAULTS.len(), "some fault never struck: {report}");
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in 0..6 {
+    for seed in 0..3 {
         let trace = || bitcoin_simulation().trace(seed);
         assert_eq!(trace(), trace(), "seed {seed}");
     }

@@ -118,7 +118,7 @@ impl Index for Moody {
 
 /// A sink's clones share the gate, as its tasks do.
 fn sink(index: &Arc<Moody>, health: &Health) -> IndexSink {
-    let backoff = Backoff { ms_min: 50, ms_max: 5_000 };
+    let backoff = Backoff { ms_min: 50, ms_max: 5_000, seed: None };
     let log = Arc::new(EmbeddedStore::open_in_memory().unwrap());
     let letters = DeadLetterSink::new(Appender::new(log, crate::DEAD_LETTERS, health.clone(), backoff));
     let index: Arc<dyn Index> = Arc::clone(index) as _;

@@ -70,7 +70,7 @@ fn bench(broker: &Broker, options: LogSpoutOptions) -> Bench {
 fn bench_of(broker: &Broker, options: LogSpoutOptions, limits: &Config) -> Bench {
     let (health, desk) = (Health::new(), Desk::default());
     let log: Arc<dyn Log> = Arc::new(broker.clone());
-    let backoff = Backoff { ms_min: 1, ms_max: 1 };
+    let backoff = Backoff { ms_min: 1, ms_max: 1, seed: None };
     let letters =
         DeadLetterSink::new(Appender::new(Arc::clone(&log), crate::DEAD_LETTERS, health.clone(), backoff));
     let topology = Topology::new("t");
