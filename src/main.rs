@@ -56,11 +56,8 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Ui(arguments) => commands::ui::run(arguments, settings).await,
             Command::Record(arguments) => commands::record::run(arguments, settings).await,
             Command::Setup(arguments) => commands::setup::run(arguments, &settings).await,
-<<<<<<< HEAD
             Command::Archive(arguments) => commands::archive::run(arguments, settings).await,
-=======
             Command::Sim(arguments) => commands::sim::run(arguments).await,
->>>>>>> da44246 (Run simulations by command, and plant each mistake where it shows soonest)
             Command::CheckConfig => commands::check_config::run(&settings),
         }
     });
@@ -73,7 +70,6 @@ fn run(cli: Cli) -> anyhow::Result<()> {
 /// decides otherwise.
 fn log_to_standard_error(cli: &Cli) {
     let level = match cli.command {
-<<<<<<< HEAD
         Some(
             Command::Produce(_)
             | Command::Topology(_)
@@ -81,13 +77,8 @@ fn log_to_standard_error(cli: &Cli) {
             | Command::Record(_)
             | Command::Archive(_),
         ) => LevelFilter::INFO,
-=======
-        Some(Command::Produce(_) | Command::Topology(_) | Command::Ui(_) | Command::Record(_)) => {
-            LevelFilter::INFO
-        }
         // Every warning there is one of the faults that it was asked for.
         Some(Command::Sim(_)) => LevelFilter::OFF,
->>>>>>> da44246 (Run simulations by command, and plant each mistake where it shows soonest)
         _ => LevelFilter::WARN,
     };
     let targets = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse::<Targets>().ok());
