@@ -9,7 +9,7 @@ use btc_topology::Connections;
 use btc_topology::sim::{FAULTS, bitcoin_simulation_on};
 use futures_util::FutureExt;
 use trombe::sim::{Fault, Report};
-use trombe_connectors::simulated::{INDEX_BUSY, INDEX_PARTIAL, LOG_CUT};
+use trombe_connectors::simulated::{INDEX_BUSY, INDEX_PARTIAL, INDEX_SLOW, LOG_CUT};
 use trombe_connectors::{Document, Index, IndexError, Outcome};
 
 use crate::stores::{Answer, BadIndex, BadLog, BadState, LogMistake, StateMistake};
@@ -128,7 +128,9 @@ const MISTAKES: [(&str, &[Fault], Plant); 17] = [
         state(c, StateMistake::ErrorsUnchecked)
     }),
     ("blocks not restored", &[], |c| state(c, StateMistake::LosesBlocks)),
-    ("offset committed past an open one", &[CRASH], |c| log(c, LogMistake::CommitsPastOpen)),
+    ("offset committed past an open one", &[CRASH, Fault::new(INDEX_SLOW, 3)], |c| {
+        log(c, LogMistake::CommitsPastOpen)
+    }),
     ("replay loses the key", &[], |c| log(c, LogMistake::ReplayLosesKey)),
     ("drain skips the last record", &[], |c| log(c, LogMistake::SkipsLast)),
     ("rebalance forgets partitions", &[], |c| log(c, LogMistake::RebalanceForgetsPartitions)),

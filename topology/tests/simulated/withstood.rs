@@ -21,3 +21,9 @@ fn the_same_seed_is_the_same_run() {
         assert_eq!(trace(), trace(), "seed {seed}");
     }
 }
+
+#[test]
+fn nothing_to_do_is_done_at_once() {
+    let report = bitcoin_simulation().faults([]).messages(0).seeds(0..1).run();
+    assert!(report.is_ok(), "{report}");
+}
