@@ -10,8 +10,7 @@ use elasticsearch::cert::{Certificate, CertificateValidation};
 use elasticsearch::http::headers::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue};
 use elasticsearch::http::transport::{SingleNodeConnectionPool, Transport, TransportBuilder};
 use elasticsearch::http::{Method, Url};
-use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep};
 
 use super::backoff::Backoff;
 use super::config::{ElasticsearchConfig, Identity};
@@ -24,10 +23,10 @@ const ASIDE_MS_MIN: u64 = 100;
 
 /// All nodes of a cluster. Each has its own connections.
 pub(super) struct Cluster {
-    transports: Vec<(Transport, Url)>,
+    transports: Vec<Transport>,
     nodes: Mutex<Nodes>,
     request_timeout: Duration,
-    connect_timeout: Duration,
+    probe_timeout: Duration,
     response_bytes_max: usize,
 }
 
@@ -57,6 +56,8 @@ impl Request {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Bytes,
+    /// Another node was asked before, so that its time says nothing about the cluster.
+    pub(super) is_detour: bool,
 }
 
 impl Answer {
@@ -104,19 +105,20 @@ impl Cluster {
         let urls = config.nodes().map_err(|error| refused(&error))?;
         let identity = config.identity().map_err(|error| refused(&error))?;
         let mut transports = Vec::with_capacity(urls.len());
-        for url in urls {
-            transports.push((transport(config, &identity, &url)?, url));
+        for url in &urls {
+            transports.push(transport(config, &identity, url)?);
         }
-        let names = transports.iter().map(|(_, url)| name(url)).collect();
+        let names = urls.iter().map(name).collect();
         let aside = Backoff {
             ms_min: ASIDE_MS_MIN.min(config.health_interval_ms),
             ms_max: config.health_interval_ms,
         };
+        let probe_timeout = Duration::from_millis(config.connect_timeout_ms);
         Ok(Self {
             transports,
-            nodes: Mutex::new(Nodes::new(names, aside)),
+            nodes: Mutex::new(Nodes::new(names, aside, probe_timeout)),
             request_timeout: Duration::from_millis(config.request_timeout_ms),
-            connect_timeout: Duration::from_millis(config.connect_timeout_ms),
+            probe_timeout,
             response_bytes_max: config.response_bytes_max,
         })
     }
@@ -142,7 +144,7 @@ impl Cluster {
                     if self.nodes().succeeded(choice.node) {
                         tracing::info!(node = self.nodes().name(choice.node), "the node answers again");
                     }
-                    return Ok(answer);
+                    return Ok(Answer { is_detour: asked.len() > 1, ..answer });
                 }
                 Err(Failure { why, is_timeout }) => {
                     self.failed(choice.node, &why);
@@ -162,11 +164,43 @@ impl Cluster {
         }
     }
 
+    /// A node whose process hangs still accepts connections. So one that failed has to answer a small request first, and so has, again
+    /// and again, one that is long about its answer.
     async fn ask(&self, node: usize, is_proven: bool, request: &Request) -> Result<Answer, Failure> {
-        let (transport, url) = &self.transports[node];
         if !is_proven {
-            self.knock(url).await?;
+            self.probe(node).await?;
         }
+        let answer = self.send(node, request, self.request_timeout);
+        tokio::pin!(answer);
+        let hangs = async {
+            loop {
+                sleep(self.probe_timeout).await;
+                if let Err(failure) = self.probe(node).await {
+                    break failure;
+                }
+            }
+        };
+        tokio::select! {
+            biased;
+            answer = &mut answer => answer,
+            failure = hangs => Err(failure),
+        }
+    }
+
+    /// Sees whether the node answers at all, whatever it says.
+    async fn probe(&self, node: usize) -> Result<(), Failure> {
+        let asked = self.send(node, &Request::new(Method::Get, ""), self.probe_timeout).await;
+        match asked {
+            Ok(_) => Ok(()),
+            Err(Failure { is_timeout: true, .. }) => {
+                Err(Failure::new(format!("it hangs: no answer within {:?}", self.probe_timeout)))
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn send(&self, node: usize, request: &Request, time_max: Duration) -> Result<Answer, Failure> {
+        let transport = &self.transports[node];
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.content_type));
         // The plain types are the ones that every version from 7.10 on takes.
@@ -179,7 +213,7 @@ impl Cluster {
             headers,
             None::<&()>,
             request.body.clone(),
-            Some(self.request_timeout),
+            Some(time_max),
         );
         let response = sent.await.map_err(|error| Failure::of(&error, error.is_timeout()))?;
         let status = response.status_code().as_u16();
@@ -190,17 +224,10 @@ impl Cluster {
             return Err(too_long());
         }
         let body = response.bytes().await.map_err(|error| Failure::of(&error, error.is_timeout()))?;
-        if body.len() > self.response_bytes_max { Err(too_long()) } else { Ok(Answer { status, body }) }
-    }
-
-    /// Sees whether the node accepts connections, in less time than a request may take.
-    async fn knock(&self, url: &Url) -> Result<(), Failure> {
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let port = url.port_or_known_default().unwrap_or(9200);
-        match timeout(self.connect_timeout, TcpStream::connect((host, port))).await {
-            Ok(Ok(_)) => Ok(()),
-            Ok(Err(error)) => Err(Failure::new(error.to_string())),
-            Err(_) => Err(Failure::new(format!("no connection within {:?}", self.connect_timeout))),
+        if body.len() > self.response_bytes_max {
+            Err(too_long())
+        } else {
+            Ok(Answer { status, body, is_detour: false })
         }
     }
 

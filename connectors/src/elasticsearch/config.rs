@@ -31,7 +31,7 @@ pub struct ElasticsearchConfig {
     pub ca_certificate_file: Option<PathBuf>,
     /// From the request to the last byte of the answer.
     pub request_timeout_ms: u64,
-    /// How long a node that was not reached yet, or failed, may take to accept a connection.
+    /// How long a node that was not reached yet, failed, or is long about its answer may take to connect and answer `GET /`.
     pub connect_timeout_ms: u64,
     /// A failed node is tried again after a wait that doubles up to this.
     pub health_interval_ms: u64,

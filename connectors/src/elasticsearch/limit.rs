@@ -1,6 +1,6 @@
 //! How many bulk requests go at once: a pure state machine.
 //!
-//! Additive increase, multiplicative decrease, as TCP does it. The signal is what Elasticsearch says (429, time-outs) and what it
+//! Additive increase, multiplicative decrease, as TCP does it. The signal is what Elasticsearch says (429, 5xx) and what it
 //! shows: answers that take longer than they used to. Samples are judged in rounds of as many as may be under way.
 
 use std::time::Duration;

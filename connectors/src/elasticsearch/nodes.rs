@@ -3,6 +3,8 @@
 //! Nodes take turns. One that fails is put aside for a wait that doubles, then a single request tries it again. If all are aside,
 //! a call tries the one whose turn comes first, so that nothing waits for a node that is back already.
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use super::backoff::Backoff;
@@ -12,6 +14,8 @@ pub(super) struct Nodes {
     states: Vec<State>,
     next: usize,
     backoff: Backoff,
+    /// How long it may take to see whether a node is back.
+    probe_time: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -26,7 +30,7 @@ struct State {
     why: String,
 }
 
-/// The node to ask, and whether to see first if it accepts a connection.
+/// The node to ask, and whether to see first if it answers at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) node: usize,
@@ -34,9 +38,9 @@ pub(super) struct Choice {
 }
 
 impl Nodes {
-    pub(super) fn new(names: Vec<String>, backoff: Backoff) -> Self {
+    pub(super) fn new(names: Vec<String>, backoff: Backoff, probe_time: Duration) -> Self {
         let state = |name| State { name, ..State::default() };
-        Self { states: names.into_iter().map(state).collect(), next: 0, backoff }
+        Self { states: names.into_iter().map(state).collect(), next: 0, backoff, probe_time }
     }
 
     /// The node to ask next, without those that this call has asked already. `None`: none is left.
@@ -52,8 +56,8 @@ impl Nodes {
         self.next = (node + 1) % count;
         let state = &mut self.states[node];
         if state.retry_at.is_some() {
-            // Others leave the node alone until this try has ended.
-            state.retry_at = Some(now + self.backoff.cap(state.failures));
+            // Others leave the node alone while this call sees whether it is back.
+            state.retry_at = Some(now + self.probe_time.max(self.backoff.cap(state.failures)));
         }
         Some(Choice { node, is_proven: state.is_proven })
     }
@@ -89,12 +93,11 @@ impl Nodes {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn nodes(count: usize) -> Nodes {
-        Nodes::new((0..count).map(|n| format!("n{n}")).collect(), Backoff { ms_min: 100, ms_max: 1_000 })
+        let backoff = Backoff { ms_min: 100, ms_max: 1_000 };
+        Nodes::new((0..count).map(|n| format!("n{n}")).collect(), backoff, Duration::from_secs(2))
     }
 
     fn chosen(nodes: &mut Nodes, now: Instant, asked: &[usize]) -> Option<usize> {
@@ -111,8 +114,12 @@ mod tests {
         assert_eq!(chosen(&mut nodes, ms(100), &[]), Some(0));
         assert_eq!(chosen(&mut nodes, ms(100), &[]), Some(1), "it is tried again");
         assert_eq!([(); 2].map(|()| chosen(&mut nodes, ms(100), &[])), [Some(2), Some(0)]);
-        assert_eq!(chosen(&mut nodes, ms(101), &[]), Some(2), "by one request only");
-        assert!(!nodes.failed(1, ms(110), "refused".into()));
+        assert_eq!(
+            [(); 3].map(|()| chosen(&mut nodes, ms(2_099), &[])),
+            [Some(2), Some(0), Some(2)],
+            "by one only"
+        );
+        assert!(!nodes.failed(1, ms(2_100), "refused".into()));
         assert_eq!(nodes.why(), "n1: refused");
         assert!(nodes.succeeded(1));
         assert_eq!(nodes.why(), "");

@@ -64,10 +64,16 @@ impl Sender {
             content_type: "application/x-ndjson",
         };
         let reply = match self.cluster.call(&request).await {
-            Ok(answer) => understood(documents, &answer),
-            Err(NoAnswer(why)) => Reply::Later(why),
+            Ok(answer) => {
+                let reply = understood(documents, &answer);
+                if !answer.is_detour {
+                    pass.answered(is_overload(&reply));
+                }
+                reply
+            }
+            // Nodes that do not answer say nothing about how much the others can do.
+            Err(NoAnswer(why)) => return Reply::Later(why),
         };
-        pass.answered(is_overload(&reply));
         if matches!(reply, Reply::TooLarge(_)) && documents.len() > 1 {
             let half = (bytes / 2).max(BODY_BYTES_MIN);
             if self.body_bytes_max.fetch_min(half, Ordering::Relaxed) > half {
@@ -100,7 +106,9 @@ impl Sender {
         let answer = self.cluster.call(&request).await?;
         let error = if answer.is_success() { None } else { Some(Fault::of(&answer.body)) };
         let end = items::end(answer.status, error, None);
-        pass.answered(matches!(end, ItemEnd::Again { is_overloaded: true, .. }));
+        if !answer.is_detour {
+            pass.answered(matches!(end, ItemEnd::Again { is_overloaded: true, .. }));
+        }
         Ok(end)
     }
 }

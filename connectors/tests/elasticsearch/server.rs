@@ -14,7 +14,7 @@ use trombe_connectors::{Document, ElasticsearchConfig, ElasticsearchIndex};
 /// A request as it was received.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// The first one is 0.
+    /// The first one is 0; a probe has none but `usize::MAX`.
     pub(crate) number: usize,
     /// Such as `POST /_bulk?...`.
     pub(crate) line: String,
@@ -36,6 +36,11 @@ pub(crate) enum Act {
 }
 
 impl Request {
+    /// Whether it asks no more than whether the node lives.
+    fn is_probe(&self) -> bool {
+        self.line == "GET /"
+    }
+
     /// The ids of a bulk request's documents, with the sources.
     pub(crate) fn documents(&self) -> Vec<(String, String)> {
         let lines: Vec<&str> = self.body.lines().collect();
@@ -99,8 +104,14 @@ impl Server {
         Self { address, requests, task }
     }
 
+    /// Without the probes, which may come at any time.
     pub(crate) fn requests(&self) -> Vec<Request> {
-        self.requests.lock().unwrap().clone()
+        self.requests.lock().unwrap().iter().filter(|request| !request.is_probe()).cloned().collect()
+    }
+
+    /// How often it was asked for anything.
+    pub(crate) fn asked(&self) -> usize {
+        self.requests.lock().unwrap().len()
     }
 
     pub(crate) fn config(&self) -> ElasticsearchConfig {
@@ -122,7 +133,8 @@ pub(crate) async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
     while let Some(mut request) = receive(&mut stream).await {
         {
             let mut seen = seen.lock().unwrap();
-            request.number = seen.len();
+            let count = || seen.iter().filter(|request| !request.is_probe()).count();
+            request.number = if request.is_probe() { usize::MAX } else { count() };
             seen.push(request.clone());
         }
         let answer = match script(&request) {
