@@ -52,6 +52,11 @@ impl Clock {
     }
 }
 
+/// What tokio's timers take for the present; in a simulation it stands still until they are waited for.
+pub(crate) fn tokio_now() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// A duration in nanoseconds; 584 years and more count as 584 years.
 pub(crate) fn nanos(duration: Duration) -> Nanos {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::fault::Fault;
 use super::plan::Chance;
 use super::world::World;
-use crate::clock::{Clock, Nanos, nanos};
+use crate::clock::{Clock, Nanos, nanos, tokio_now};
 use crate::flow::wake::Wake;
 use crate::metrics::books::Books;
 use crate::task::Step;
@@ -65,7 +65,7 @@ impl Process {
         for wake in wakes {
             wake.bind_to(&notify);
         }
-        let start = tokio.map(|tokio| tokio.block_on(async { Instant::now() }));
+        let start = tokio.map(|tokio| tokio.block_on(async { tokio_now() }));
         Self {
             chance: world.chance(&format!("process {}", world.crashes())),
             world: world.clone(),
