@@ -1,6 +1,7 @@
 //! The bulk request's body, and what its answer says of each document.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use bytes::Bytes;
@@ -83,9 +84,12 @@ pub(super) fn ends(documents: &[&Document], answer: &[u8]) -> Result<Vec<ItemEnd
         let (answered, asked) = (answer.items.len(), documents.len());
         return Err(format!("the answer is about {answered} documents instead of {asked}"));
     }
+    let asked: BTreeSet<&str> = documents.iter().map(|document| document.index.as_str()).collect();
     let mut ends = Vec::with_capacity(documents.len());
     for (document, Operation { index: item }) in documents.iter().zip(answer.items) {
-        if item.id != document.id || !is_index_of(&item.index, &document.index) {
+        // An alias or a data stream answers with the index behind it, which may have any name but another's of this request.
+        let is_its_index = item.index == document.index || !asked.contains(&*item.index);
+        if item.id != document.id || !is_its_index {
             let (index, id) = (&document.index, &document.id);
             return Err(format!("the answer is about {}/{} instead of {index}/{id}", item.index, item.id));
         }
@@ -94,11 +98,30 @@ pub(super) fn ends(documents: &[&Document], answer: &[u8]) -> Result<Vec<ItemEnd
     Ok(ends)
 }
 
-/// Data streams answer with the index behind them.
-fn is_index_of(answered: &str, asked: &str) -> bool {
-    let behind = answered.strip_prefix(".ds-").or_else(|| answered.strip_prefix(".fs-"));
-    answered == asked
-        || behind.is_some_and(|rest| rest.strip_prefix(asked).is_some_and(|rest| rest.starts_with('-')))
+/// What the answer to a request with this document alone says of it. `Err`: it does not match the request.
+pub(super) fn end_alone(document: &Document, status: u16, answer: &[u8]) -> Result<ItemEnd, String> {
+    #[derive(Deserialize)]
+    struct Stored<'a> {
+        #[serde(borrow)]
+        #[serde(rename = "_id")]
+        id: Cow<'a, str>,
+        #[serde(borrow)]
+        failure_store: Option<Cow<'a, str>>,
+    }
+    if !(200..300).contains(&status) {
+        let fault = Fault::of(answer);
+        return Ok(match fault.verdict(status) {
+            // Something between here and the cluster says so, which knows nothing of documents.
+            Verdict::Refused if fault.kind.is_empty() => ItemEnd::NotAllowed(fault.told(status)),
+            _ => end(status, Some(fault), None),
+        });
+    }
+    let stored: Stored<'_> = serde_json::from_slice(answer)
+        .map_err(|error| format!("the answer to a write cannot be understood: {error}"))?;
+    if stored.id != document.id {
+        return Err(format!("the answer is about {} instead of {}", stored.id, document.id));
+    }
+    Ok(end(status, None, stored.failure_store.as_deref()))
 }
 
 /// What a status and an error mean for a single document.
@@ -204,22 +227,21 @@ mod tests {
 
     #[test]
     fn an_answer_that_does_not_match_says_nothing() {
-        let documents = [document("a", "{}"), document("b", "{}")];
+        let mut documents = [document("a", "{}"), document("b", "{}")];
+        documents[1].index = "btc2".to_owned();
         let documents: Vec<&Document> = documents.iter().collect();
         let item = |index: &str, id: &str| {
             format!(r#"{{"index":{{"_index":"{index}","_id":"{id}","status":201}}}}"#)
         };
         let answer = |items: &[String]| format!(r#"{{"errors":false,"items":[{}]}}"#, items.join(","));
-        let good = answer(&[item("btc", "a"), item(".ds-btc-2024.10.19-000001", "b")]);
-        assert_eq!(ends(&documents, good.as_bytes()), Ok(vec![ItemEnd::Done(Outcome::Indexed); 2]));
+        for behind in ["btc2", ".ds-btc2-2024.10.19-000001", "btc2-000001", "whatever"] {
+            let good = answer(&[item("btc", "a"), item(behind, "b")]);
+            assert_eq!(ends(&documents, good.as_bytes()), Ok(vec![ItemEnd::Done(Outcome::Indexed); 2]));
+        }
         let bad = [
             (answer(&[item("btc", "a")]), "the answer is about 1 documents instead of 2"),
             (answer(&[item("btc", "b"), item("btc", "a")]), "the answer is about btc/b instead of btc/a"),
-            (answer(&[item("btc", "a"), item("btc2", "b")]), "the answer is about btc2/b instead of btc/b"),
-            (
-                answer(&[item("btc", "a"), item(".ds-btc2-1", "b")]),
-                "the answer is about .ds-btc2-1/b instead of btc/b",
-            ),
+            (answer(&[item("btc", "a"), item("btc", "b")]), "the answer is about btc/b instead of btc2/b"),
             ("{}".into(), "the answer to a bulk request cannot be understood"),
             ("garbage".into(), "the answer to a bulk request cannot be understood"),
             (r#"{"items":[{"create":{}}]}"#.into(), "the answer to a bulk request cannot be understood"),
@@ -228,5 +250,27 @@ mod tests {
             let error = ends(&documents, answer.as_bytes()).unwrap_err();
             assert!(error.starts_with(why), "{answer}: {error}");
         }
+    }
+
+    #[test]
+    fn a_document_alone_is_answered_for_like_one_of_many() {
+        let document = document("a", "{\n}");
+        let end = |status, answer: &str| end_alone(&document, status, answer.as_bytes());
+        assert_eq!(end(201, r#"{"_index":"behind","_id":"a"}"#), Ok(ItemEnd::Done(Outcome::Indexed)));
+        let kept = end(201, r#"{"_index":".fs-btc-1","_id":"x","failure_store":"used"}"#);
+        assert!(kept.unwrap_err().contains("about x instead of a"));
+        let kept = end(201, r#"{"_index":".fs-btc-1","_id":"a","failure_store":"used"}"#);
+        assert!(matches!(kept, Ok(ItemEnd::Done(Outcome::Rejected(_)))), "{kept:?}");
+        for answer in ["", "<html>Welcome</html>", "{}"] {
+            assert!(end(200, answer).unwrap_err().contains("cannot be understood"), "{answer}");
+        }
+        for status in [400, 401, 403, 404, 409] {
+            let answered = end(status, "<html>No</html>");
+            assert!(matches!(answered, Ok(ItemEnd::NotAllowed(_))), "{status}: {answered:?}");
+        }
+        let conflict = r#"{"error":{"type":"version_conflict_engine_exception","reason":"newer"}}"#;
+        assert_eq!(end(409, conflict), Ok(ItemEnd::Done(Outcome::Stale)));
+        let mapping = end(400, r#"{"error":{"type":"mapper_parsing_exception","reason":"why"}}"#);
+        assert!(matches!(mapping, Ok(ItemEnd::Done(Outcome::Rejected(_)))), "{mapping:?}");
     }
 }

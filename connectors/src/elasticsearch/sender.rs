@@ -104,8 +104,7 @@ impl Sender {
         };
         let pass = self.gate.enter().await;
         let answer = self.cluster.call(&request).await?;
-        let error = if answer.is_success() { None } else { Some(Fault::of(&answer.body)) };
-        let end = items::end(answer.status, error, None);
+        let end = items::end_alone(document, answer.status, &answer.body).map_err(NoAnswer)?;
         if !answer.is_detour {
             pass.answered(matches!(end, ItemEnd::Again { is_overloaded: true, .. }));
         }
