@@ -18,6 +18,8 @@ const FILTER: &str = "errors,items.*._index,items.*._id,items.*.status,items.*.e
                       items.*.error.caused_by,items.*.failure_store";
 /// A server that takes less than this in one request takes nothing.
 const BODY_BYTES_MIN: usize = 64 << 10;
+/// A request of the size that the server takes adds one such part to it, so that about one of 200 requests is too large.
+const GROWTH_DIVISOR: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Sender {
@@ -25,8 +27,10 @@ pub(super) struct Sender {
     gate: Gate,
     /// What every write asks for.
     options: String,
-    /// Shrinks when the server says that a request was too large.
+    /// Shrinks when the server says that a request was too large, and grows back slowly: its limit may have been raised.
     body_bytes_max: AtomicUsize,
+    /// How large a body may be at most.
+    bulk_bytes_max: usize,
 }
 
 impl Sender {
@@ -42,6 +46,7 @@ impl Sender {
             gate: Gate::new(config.concurrency_max),
             options,
             body_bytes_max: AtomicUsize::new(config.bulk_bytes_max),
+            bulk_bytes_max: config.bulk_bytes_max,
         }
     }
 
@@ -74,7 +79,22 @@ impl Sender {
             // Nodes that do not answer say nothing about how much the others can do.
             Err(NoAnswer(why)) => return Reply::Later(why),
         };
-        if matches!(reply, Reply::TooLarge(_)) && documents.len() > 1 {
+        self.learn_size(&reply, bytes, documents.len());
+        reply
+    }
+
+    fn learn_size(&self, reply: &Reply, bytes: usize, count: usize) {
+        if matches!(reply, Reply::Items(_)) {
+            let max = self.body_bytes_max();
+            if max < self.bulk_bytes_max && bytes > max / 2 {
+                let more = (max + max / GROWTH_DIVISOR + 1).min(self.bulk_bytes_max);
+                // A change by another meanwhile is as good.
+                let grown =
+                    self.body_bytes_max.compare_exchange(max, more, Ordering::Relaxed, Ordering::Relaxed);
+                tracing::trace!(is_grown = grown.is_ok(), more, "the cluster takes requests of this size");
+            }
+        }
+        if matches!(reply, Reply::TooLarge(_)) && count > 1 {
             let half = (bytes / 2).max(BODY_BYTES_MIN);
             if self.body_bytes_max.fetch_min(half, Ordering::Relaxed) > half {
                 tracing::warn!(
@@ -84,7 +104,6 @@ impl Sender {
                 );
             }
         }
-        reply
     }
 
     /// A document that cannot be a line of a bulk request. `Err`: nothing is known of it.
@@ -197,5 +216,22 @@ mod tests {
     #[test]
     fn every_id_can_be_part_of_an_address() {
         assert_eq!(percent_encoded("day:2024-10_1.x/\u{3bc} %"), "day%3A2024-10_1.x%2F%CE%BC%20%25");
+    }
+
+    #[test]
+    fn the_size_of_requests_shrinks_at_once_and_grows_back_slowly() {
+        let config = ElasticsearchConfig::default();
+        let sender = Sender::new(Arc::new(Cluster::new(&config).unwrap()), &config);
+        let max = config.bulk_bytes_max;
+        sender.learn_size(&Reply::TooLarge(String::new()), max, 2);
+        assert_eq!(sender.body_bytes_max(), max / 2);
+        sender.learn_size(&Reply::Items(Vec::new()), 1_000, 2);
+        assert_eq!(sender.body_bytes_max(), max / 2, "a small one proves nothing");
+        let mut requests = 0;
+        while sender.body_bytes_max() < max {
+            sender.learn_size(&Reply::Items(Vec::new()), sender.body_bytes_max(), 2);
+            requests += 1;
+        }
+        assert!((150..250).contains(&requests) && sender.body_bytes_max() == max, "{requests}");
     }
 }
