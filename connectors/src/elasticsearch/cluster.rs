@@ -28,6 +28,9 @@ pub(super) struct Cluster {
     request_timeout: Duration,
     probe_timeout: Duration,
     response_bytes_max: usize,
+    /// Who asks is not known to the cluster (401): until when that is not asked for again, and the answer.
+    locked_out: Mutex<Option<(Instant, Answer)>>,
+    refused_pause: Duration,
 }
 
 /// A request. All of them may be sent twice: writes carry the version of what they say.
@@ -120,13 +123,30 @@ impl Cluster {
             request_timeout: Duration::from_millis(config.request_timeout_ms),
             probe_timeout,
             response_bytes_max: config.response_bytes_max,
+            locked_out: Mutex::default(),
+            refused_pause: Duration::from_millis(config.refused_pause_ms),
         })
     }
 
     /// Asks one node after the other until one answers as a working node does.
     ///
     /// A time-out ends the call: the next node would most likely need as long, and the caller decides whether to go on.
+    ///
+    /// Wrong credentials are not tried again for a while, by reads and writes alike: some clusters lock out a user for that.
     pub(super) async fn call(&self, request: &Request) -> Result<Answer, NoAnswer> {
+        if let Some((until, answer)) = &*self.locked_out()
+            && Instant::now() < *until
+        {
+            return Ok(answer.clone());
+        }
+        let answer = self.call_any(request).await?;
+        if answer.status == 401 {
+            *self.locked_out() = Some((Instant::now() + self.refused_pause, answer.clone()));
+        }
+        Ok(answer)
+    }
+
+    async fn call_any(&self, request: &Request) -> Result<Answer, NoAnswer> {
         let mut asked = Vec::new();
         let mut unhappy = None;
         loop {
@@ -229,6 +249,10 @@ impl Cluster {
         } else {
             Ok(Answer { status, body, is_detour: false })
         }
+    }
+
+    fn locked_out(&self) -> std::sync::MutexGuard<'_, Option<(Instant, Answer)>> {
+        self.locked_out.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn nodes(&self) -> std::sync::MutexGuard<'_, Nodes> {

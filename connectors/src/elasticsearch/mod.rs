@@ -179,7 +179,8 @@ impl ElasticsearchIndex {
         }
     }
 
-    /// Nothing is sent for a while after a refusal that no retry can mend: a caller that goes on does not lock out the user.
+    /// No document is sent for a while after a refusal that no retry can mend. Reads go on, unless the credentials themselves are wrong,
+    /// which [`Cluster::call`] sees to.
     fn still_refused(&self) -> Result<(), IndexError> {
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         match &*refused {
