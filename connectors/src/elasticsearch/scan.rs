@@ -3,7 +3,6 @@
 //! Elasticsearch does not sort by `_id` (`indices.id_field_data.enabled` is off, and on it would hold all ids in memory). So a scan
 //! reads the whole index once, as it is at that moment, into a temporary database that sorts it, and pages are read from there.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use elasticsearch::http::Method;
@@ -27,9 +26,21 @@ const COMPRESSION: u64 = 4;
 /// The pages of the sorting file that are kept in memory.
 const CACHE_KIB: i64 = 16 << 10;
 
-/// The copies that are being read, by the index's name.
+/// So many copies are kept for exports that may still go on; the one that was read the longest ago goes first.
+const COPIES_MAX: usize = 8;
+
+/// The copies that are being read, the one read last at the end.
 #[derive(Debug, Default)]
-pub(super) struct Scans(Mutex<HashMap<String, Sorted>>);
+pub(super) struct Scans(Mutex<Vec<Copy>>);
+
+/// What one export reads. It is known by where it is.
+#[derive(Debug)]
+struct Copy {
+    index: String,
+    /// The last id that was given.
+    last: String,
+    sorted: Sorted,
+}
 
 /// A sorted copy of an index.
 #[derive(Clone, Debug)]
@@ -44,6 +55,7 @@ pub(super) struct ScanLimits {
 
 impl Scans {
     /// The page after an id. The first page takes a new copy of the index; the page after the last one, which is empty, frees it.
+    /// Several exports of one index have a copy each.
     pub(super) async fn page(
         &self,
         cluster: &Cluster,
@@ -52,22 +64,48 @@ impl Scans {
         after: Option<&str>,
         documents_max: usize,
     ) -> Result<Vec<StoredDocument>, IndexError> {
-        let known = if after.is_some() { self.lock().get(index).cloned() } else { None };
-        let sorted = if let Some(sorted) = known {
-            sorted
-        } else {
-            let sorted = copy(cluster, limits, index).await?;
-            self.lock().insert(index.to_owned(), sorted.clone());
-            sorted
-        };
-        let page = sorted.page(after.unwrap_or_default().to_owned(), documents_max).await?;
-        if page.is_empty() {
-            self.lock().remove(index);
+        let after_id = after.unwrap_or_default();
+        if let Some(sorted) = after.and_then(|after| self.take(index, after)) {
+            let page = sorted.page(after_id.to_owned(), documents_max).await;
+            match page.as_ref().map(|page| page.last()) {
+                Ok(None) => {}
+                Ok(Some(last)) => self.keep(index, &last.id, sorted),
+                Err(_) => self.keep(index, after_id, sorted),
+            }
+            return page;
+        }
+        // A page that is asked for once more may come from any copy, which stays where it is.
+        if let Some(sorted) = after.and_then(|_| self.any(index)) {
+            return sorted.page(after_id.to_owned(), documents_max).await;
+        }
+        let sorted = copy(cluster, limits, index).await?;
+        let page = sorted.page(after_id.to_owned(), documents_max).await?;
+        if let Some(last) = page.last() {
+            self.keep(index, &last.id, sorted);
         }
         Ok(page)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Sorted>> {
+    /// The copy whose export goes on here.
+    fn take(&self, index: &str, after: &str) -> Option<Sorted> {
+        let mut copies = self.lock();
+        let found = copies.iter().position(|copy| copy.index == index && copy.last == after)?;
+        Some(copies.remove(found).sorted)
+    }
+
+    fn any(&self, index: &str) -> Option<Sorted> {
+        self.lock().iter().rfind(|copy| copy.index == index).map(|copy| copy.sorted.clone())
+    }
+
+    fn keep(&self, index: &str, last: &str, sorted: Sorted) {
+        let mut copies = self.lock();
+        if copies.len() >= COPIES_MAX {
+            copies.remove(0);
+        }
+        copies.push(Copy { index: index.to_owned(), last: last.to_owned(), sorted });
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Copy>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -153,3 +153,52 @@ async fn a_scan_whose_state_the_cluster_lost_begins_anew() {
     assert_eq!(index.scan("docs", Some("c"), 2).await.unwrap(), []);
     assert_eq!(server.requests().len(), asked, "further pages come from the copy");
 }
+
+#[tokio::test]
+async fn wrong_credentials_are_not_tried_by_every_read() {
+    let server = Server::start(|_| refusal(401, "security_exception")).await;
+    let index = server.index();
+    for _ in 0..5 {
+        assert!(!index.count("docs").await.unwrap_err().is_transient());
+        assert!(!index.get("docs", "a").await.unwrap_err().is_transient());
+        assert!(!index.bulk(documents(&["a"])).await.unwrap_err().is_transient());
+    }
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn two_exports_of_one_index_do_not_meet() {
+    let copies = AtomicUsize::new(0);
+    let server = Server::start(move |request| match request.line.as_str() {
+        line if line.contains("_stats") => Act::Answer(
+            200,
+            r#"{"_all":{"primaries":{"docs":{"count":3},"store":{"size_in_bytes":900}}}}"#.into(),
+        ),
+        line if line.contains("_search/scroll") => Act::Answer(
+            200,
+            r#"{"_scroll_id":"s","_shards":{"total":1,"failed":0},"hits":{"total":{"value":2},"hits":[]}}"#
+                .into(),
+        ),
+        line if line.contains("_search") => {
+            let version = copies.fetch_add(1, Ordering::Relaxed) + 1;
+            let hit =
+                |id: &str| format!(r#"{{"_id":"{id}","_version":{version},"_source":{{}},"sort":[0]}}"#);
+            let hits = [hit(&format!("a{version}")), hit(&format!("b{version}"))].join(",");
+            let shards = r#""_shards":{"total":1,"failed":0}"#;
+            let hits = format!(r#""hits":{{"total":{{"value":2}},"hits":[{hits}]}}"#);
+            Act::Answer(200, format!(r#"{{"_scroll_id":"s",{shards},{hits}}}"#))
+        }
+        _ => Act::Answer(200, r#"{"_shards":{"total":1,"failed":0}}"#.into()),
+    })
+    .await;
+    let index = server.index();
+    let page = async |after: Option<&'static str>| {
+        let page = index.scan("docs", after, 1).await.unwrap();
+        page.into_iter().map(|document| document.id).collect::<Vec<_>>()
+    };
+    assert_eq!((page(None).await, page(None).await), (vec!["a1".into()], vec!["a2".to_owned()]));
+    assert_eq!((page(Some("a2")).await, page(Some("a1")).await), (vec!["b2".into()], vec!["b1".to_owned()]));
+    assert_eq!(page(Some("b2")).await, [""; 0]);
+    assert_eq!(page(Some("b1")).await, [""; 0]);
+    assert_eq!(server.requests().iter().filter(|request| request.line.contains("_refresh")).count(), 2);
+}
