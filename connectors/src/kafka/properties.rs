@@ -7,7 +7,7 @@ use rdkafka::ClientConfig;
 use super::config::KafkaConfigError;
 
 /// Settings on which the promises of the log rest, and why they are not free.
-const FIXED: [(&str, &str); 24] = [
+const FIXED: [(&str, &str); 28] = [
     ("acks", "a message counts as written once every replica in sync has it"),
     ("request.required.acks", "a message counts as written once every replica in sync has it"),
     ("enable.idempotence", "a repeated request must not write a message twice"),
@@ -31,6 +31,10 @@ const FIXED: [(&str, &str); 24] = [
     ("statistics.interval.ms", "the log listens to them"),
     ("log.queue", "the log listens to it"),
     ("plugin.library.paths", "no code is loaded at run time"),
+    ("ssl.engine.location", "no code is loaded at run time"),
+    ("ssl.engine.id", "no code is loaded at run time"),
+    ("ssl.providers", "no code is loaded at run time"),
+    ("sasl.kerberos.kinit.cmd", "no command is run"),
     ("builtin.features", "they are those of the build"),
 ];
 
@@ -125,6 +129,9 @@ mod tests {
         for (key, value, reason) in [
             ("acks", "1", "left out: a message counts as written once every replica in sync has it"),
             ("linger.ms", "1", "left out; set `linger_ms`"),
+            ("ssl.engine.location", "/tmp/e.so", "left out: no code is loaded at run time"),
+            ("ssl.providers", "legacy", "left out: no code is loaded at run time"),
+            ("sasl.kerberos.kinit.cmd", "rm -r .", "left out: no command is run"),
             ("sasl.password", "hunter2", "left out; set `security.password`"),
             (
                 "ssl.keystore.password",
