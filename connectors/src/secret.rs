@@ -29,6 +29,9 @@ pub enum SecretError {
     /// The file has nothing in it.
     #[error("the file {} is empty; write the secret into it", .0.display())]
     Empty(PathBuf),
+    /// The file is too long for a secret.
+    #[error("the file {} is longer than {FILE_BYTES_MAX} bytes; give the path of the secret", .0.display())]
+    TooLong(PathBuf),
     /// The value is the mask of a configuration that was printed.
     #[error("it is `{MASK}`, which stands for a secret in a printed configuration; give the secret itself")]
     Masked,
@@ -60,8 +63,11 @@ impl Secret {
         }
         let mut text = String::new();
         fs::File::open(path)
-            .and_then(|file| file.take(FILE_BYTES_MAX).read_to_string(&mut text))
+            .and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_string(&mut text))
             .map_err(|error| SecretError::Unreadable(path.to_owned(), error))?;
+        if text.len() as u64 > FILE_BYTES_MAX {
+            return Err(SecretError::TooLong(path.to_owned()));
+        }
         let secret = text.strip_suffix('\n').unwrap_or(&text);
         let secret = secret.strip_suffix('\r').unwrap_or(secret);
         if secret.is_empty() { Err(SecretError::Empty(path.to_owned())) } else { Ok(Some(secret.into())) }
@@ -117,6 +123,8 @@ mod tests {
             path
         };
         let (good, empty) = (write("good", "in a file\r\n"), write("empty", "\n"));
+        let (long, longest) =
+            (write("long", &"x".repeat((64 << 10) + 1)), write("longest", &"x".repeat(64 << 10)));
         let absent = folder.path().join("absent");
         let from = |value: &str, file: Option<&Path>| {
             Secret::from_value_or_file(&value.into(), file).map(|secret| secret.map(|secret| secret.0))
@@ -127,6 +135,8 @@ mod tests {
         assert!(matches!(from("value", Some(&good)), Err(SecretError::Twice(_))));
         assert!(matches!(from("", Some(&absent)), Err(SecretError::Unreadable(..))));
         assert!(matches!(from("", Some(&empty)), Err(SecretError::Empty(_))));
+        assert!(matches!(from("", Some(&long)), Err(SecretError::TooLong(_))));
+        assert_eq!(from("", Some(&longest)).unwrap().unwrap().len(), 64 << 10);
         assert!(matches!(from(MASK, None), Err(SecretError::Masked)));
     }
 }

@@ -20,7 +20,7 @@ pub struct KafkaSecurity {
     pub username: Option<String>,
     /// The client's password.
     pub password: Secret,
-    /// A file whose first line is the client's password.
+    /// A file that holds the client's password, of at most 64 KiB; a line break at its end does not count.
     pub password_file: Option<PathBuf>,
     /// The certificates of authorities that brokers' certificates are checked against; `None` uses the system's.
     pub ssl_ca_location: Option<PathBuf>,
@@ -30,7 +30,7 @@ pub struct KafkaSecurity {
     pub ssl_key_location: Option<PathBuf>,
     /// The passphrase of the private key.
     pub ssl_key_password: Secret,
-    /// A file whose first line is the passphrase of the private key.
+    /// A file that holds the passphrase of the private key, as `password_file` does.
     pub ssl_key_password_file: Option<PathBuf>,
 }
 
