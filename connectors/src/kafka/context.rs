@@ -18,11 +18,7 @@ impl Broker {
     pub(super) fn failed(&self, error: &KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => self.set_away(Some(reason.to_owned())),
-            // Tells of one connection among several; the next attempt follows by itself.
-            Some(Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut) => {
-                tracing::debug!(%error, reason, "a broker cannot be reached");
-            }
-            _ => tracing::warn!(%error, reason, "Kafka's client met an error"),
+            _ => log_client_error(error, reason),
         }
     }
 
@@ -82,6 +78,18 @@ impl Statistics {
             };
             state.partitions.values().filter_map(end)
         })
+    }
+}
+
+/// Writes an error of the client to our log, as loudly as it deserves.
+pub(super) fn log_client_error(error: &KafkaError, reason: &str) {
+    use Code::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
+    let code = error.rdkafka_error_code();
+    // The next attempt follows by itself, and whoever waits for an answer hears of it.
+    if matches!(code, Some(AllBrokersDown | BrokerTransportFailure | Resolve | OperationTimedOut)) {
+        tracing::debug!(%error, reason, "a broker cannot be reached");
+    } else {
+        tracing::warn!(%error, reason, "Kafka's client met an error");
     }
 }
 

@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseRecord, NoCustomPartitioner, Producer as _, Producer
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{Semaphore, oneshot};
 
-use super::context::{Broker, log_line};
+use super::context::{log_client_error, log_line};
 use super::error::{is_missing_topic, log_error, of_code};
 use crate::{LogError, Message};
 
@@ -69,17 +69,25 @@ impl Producer {
             if let Err((error, record)) = producer.send(record(topic, *partition, message, ticket)) {
                 self.rooms.give_back(record.delivery_opaque.bytes);
                 batch.give_up(messages.len() - index);
-                refused = Some(error);
+                refused = Some((index, error));
                 break;
             }
         }
         // The sender cannot go before it has sent: every message that was taken is reported, in time.
         let receipts = all_done.await.map_err(|_| (of_code("append", Code::DestroyBroker), false))?;
-        let error = refused.or_else(|| receipts.iter().find_map(|receipt| receipt.clone().err()));
-        match error {
-            None => Ok(receipts.into_iter().flatten().collect()),
-            Some(error) => Err((self.explain(&producer, &error), is_missing(&error))),
-        }
+        let failures = || {
+            let failed =
+                |(index, receipt): (usize, &Result<_, KafkaError>)| Some((index, receipt.clone().err()?));
+            refused.clone().into_iter().chain(receipts.iter().enumerate().filter_map(failed))
+        };
+        let Some((_, error)) = failures().next() else {
+            return Ok(receipts.into_iter().flatten().collect());
+        };
+        let error = match too_large(failures(), messages) {
+            Some(too_large) => (too_large, false),
+            None => (self.explain(&producer, &error), is_missing(&error)),
+        };
+        Err(error)
     }
 
     /// Tells of a failed delivery; a producer that has failed for good makes way for a new one.
@@ -111,11 +119,11 @@ impl Rooms {
     /// Waits for room. Every message under way is reported within its delivery timeout and then gives its room back.
     async fn take(&self, bytes: usize) -> u32 {
         let bytes = u32::try_from(bytes.clamp(1, self.bytes_max)).unwrap_or(u32::MAX);
-        for (room, wanted) in [(&self.count, 1), (&self.bytes, bytes)] {
-            // Neither is ever closed.
-            if let Ok(permit) = room.acquire_many(wanted).await {
-                permit.forget();
-            }
+        // Neither is ever closed. A caller that stops waiting in between gives back what it has.
+        let count = self.count.acquire().await;
+        if let (Ok(count), Ok(room)) = (count, self.bytes.acquire_many(bytes).await) {
+            count.forget();
+            room.forget();
         }
         bytes
     }
@@ -127,11 +135,26 @@ impl Rooms {
 }
 
 fn create(settings: &ClientConfig, rooms: &Arc<Rooms>) -> Result<ThreadedProducer<Context>, KafkaError> {
-    settings.create_with_context(Context { broker: Broker::default(), rooms: Arc::clone(rooms) })
+    settings.create_with_context(Context { rooms: Arc::clone(rooms) })
 }
 
 fn is_missing(error: &KafkaError) -> bool {
     error.rdkafka_error_code().is_some_and(is_missing_topic)
+}
+
+/// The message that a broker, or the library for it, calls too large. Brokers judge batches, so that the messages beside it fail
+/// with it: it is the largest of them.
+fn too_large(
+    failures: impl Iterator<Item = (usize, KafkaError)>,
+    messages: &[(i32, Message)],
+) -> Option<LogError> {
+    let is_size = |error: &KafkaError| error.rdkafka_error_code() == Some(Code::MessageSizeTooLarge);
+    let failed = failures.filter(|(_, error)| is_size(error)).map(|(index, _)| &messages[index].1);
+    let message = failed.max_by_key(|message| size(message))?;
+    // The broker keeps its limit to itself.
+    let (bytes, bytes_max) = (size(message), size(message).saturating_sub(1));
+    let key = String::from_utf8_lossy(&message.key).into_owned();
+    Some(LogError::MessageTooLarge { bytes, bytes_max, key })
 }
 
 /// The bytes of a message that its limit counts.
@@ -211,7 +234,6 @@ pub(super) struct Ticket {
 }
 
 pub(super) struct Context {
-    broker: Broker,
     rooms: Arc<Rooms>,
 }
 
@@ -223,7 +245,7 @@ impl rdkafka::ClientContext for Context {
     fn stats_raw(&self, _: &[u8]) {}
 
     fn error(&self, error: KafkaError, reason: &str) {
-        self.broker.failed(&error, reason);
+        log_client_error(&error, reason);
     }
 }
 
@@ -237,5 +259,41 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             Err((error, _)) => Err(error.clone()),
         };
         ticket.batch.report(ticket.index, receipt);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn the_largest_message_of_a_batch_that_is_too_large_is_named() {
+        let message = |key: &'static str, bytes| {
+            (0, Message { key: key.into(), value: vec![0; bytes].into(), ..Message::default() })
+        };
+        let messages = [message("a", 10), message("b", 300), message("c", 200), message("d", 900)];
+        let failed = |code, indices: &[usize]| {
+            let error = KafkaError::MessageProduction(code);
+            too_large(indices.iter().map(move |&index| (index, error.clone())), &messages)
+        };
+        let LogError::MessageTooLarge { bytes, key, .. } =
+            failed(Code::MessageSizeTooLarge, &[0, 1, 2]).unwrap()
+        else {
+            panic!("another error");
+        };
+        assert_eq!((bytes, &*key), (301, "b"), "the last was taken");
+        assert!(failed(Code::MessageTimedOut, &[0, 1]).is_none());
+        assert!(failed(Code::MessageSizeTooLarge, &[]).is_none());
+    }
+
+    #[test]
+    fn a_caller_that_stops_waiting_for_room_takes_none() {
+        let rooms = Rooms { count: Semaphore::new(2), bytes: Semaphore::new(10), bytes_max: 10 };
+        assert_eq!(rooms.take(10).now_or_never(), Some(10));
+        assert_eq!(rooms.take(1).now_or_never(), None);
+        rooms.give_back(10);
+        assert_eq!((rooms.count.available_permits(), rooms.bytes.available_permits()), (2, 10));
     }
 }
