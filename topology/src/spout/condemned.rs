@@ -18,7 +18,10 @@ const LETTERS_COUNT_MAX: usize = 64;
 pub(super) struct Condemned {
     waiting: VecDeque<(u64, Position, String)>,
     is_writing: bool,
-    written: Arc<Mutex<Vec<u64>>>,
+    /// Those whose letters are under way.
+    writing: Vec<(u64, Position, String)>,
+    /// Whether the letters that were under way are durable.
+    written: Arc<Mutex<Option<bool>>>,
 }
 
 impl Condemned {
@@ -29,13 +32,22 @@ impl Condemned {
     /// The partition belongs to another member, which will condemn its records itself.
     pub(super) fn forget(&mut self, partition: u32) {
         self.waiting.retain(|(_, position, _)| position.partition != partition);
+        self.writing.retain(|(_, position, _)| position.partition != partition);
     }
 
-    /// The records whose letters have become durable since.
-    pub(super) fn take_written(&mut self) -> Vec<u64> {
-        let written = std::mem::take(&mut *self.written.lock().unwrap_or_else(PoisonError::into_inner));
-        self.is_writing &= written.is_empty();
-        written
+    /// The records whose letters have become durable since. `None`: they could not be written, and wait again.
+    pub(super) fn take_written(&mut self) -> Option<Vec<u64>> {
+        let Some(is_written) = self.written.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return Some(Vec::new());
+        };
+        self.is_writing = false;
+        let writing = std::mem::take(&mut self.writing);
+        if is_written {
+            return Some(writing.into_iter().map(|(id, ..)| id).collect());
+        }
+        // Behind the others, so that a letter that is never taken does not hold them up.
+        self.waiting.extend(writing);
+        None
     }
 
     /// Reads the records of the next letters and begins to write these. Gives the records that are done without one, because
@@ -49,12 +61,12 @@ impl Condemned {
         if self.is_writing || self.waiting.is_empty() {
             return Ok(Vec::new());
         }
-        let (mut letters, mut ids, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut letters, mut found, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         let count = self.waiting.len().min(LETTERS_COUNT_MAX);
         for (id, position, reason) in self.waiting.iter().take(count) {
             if let Some(record) = consumer.read(position)? {
                 letters.push(DeadLetter::of_record(&record, reason));
-                ids.push(*id);
+                found.push((*id, position.clone(), reason.clone()));
             } else {
                 tracing::error!(%position, reason, "retention deleted a failed record before its dead letter was written");
                 gone.push(*id);
@@ -66,19 +78,23 @@ impl Condemned {
         }
         let Some(tokio) = context.tokio() else {
             tracing::error!(
-                count = ids.len(),
+                count = found.len(),
                 "without an asynchronous sink in the topology there are no dead letters"
             );
-            gone.append(&mut ids);
+            gone.extend(found.into_iter().map(|(id, ..)| id));
             return Ok(gone);
         };
-        self.is_writing = true;
+        (self.is_writing, self.writing) = (true, found);
         let (sink, written, waker) = (sink.clone(), Arc::clone(&self.written), context.waker());
         drop(tokio.spawn(async move {
-            if let Err(failure) = sink.append(letters).await {
-                tracing::error!(reason = failure.reason(), "dead letters cannot be written");
+            let appended = sink.append(letters).await;
+            if let Err(failure) = &appended {
+                tracing::error!(
+                    reason = failure.reason(),
+                    "dead letters cannot be written yet; their records stay open"
+                );
             }
-            written.lock().unwrap_or_else(PoisonError::into_inner).append(&mut ids);
+            *written.lock().unwrap_or_else(PoisonError::into_inner) = Some(appended.is_ok());
             waker.wake();
         }));
         Ok(gone)

@@ -327,7 +327,7 @@ impl Spout for LogSpout {
     }
 
     fn close(&mut self) {
-        if !self.commit() {
+        if !self.commit_now() {
             let (error, topic) = (&self.commit_error, self.options.topic);
             tracing::warn!(?error, topic, "the last offsets were not committed and will be read again");
         }

@@ -16,24 +16,32 @@ impl LogSpout {
         Ok(())
     }
 
-    /// Commits what may be. A failure costs nothing but that more is read again after a restart; it is tried again when the next
-    /// commit is due. True: all is committed.
+    /// Commits what may be. A failure costs nothing but that more is read again after a restart; whoever asks, it is not tried again
+    /// before the next commit is due, as it may wait for brokers that are away, and meanwhile holds up the tasks of its thread.
+    /// True: all is committed.
     pub(super) fn commit(&mut self) -> bool {
+        (self.commit_error.is_none() || self.uptime() >= self.commit_at) && self.commit_now()
+    }
+
+    /// As [`commit`](Self::commit), also if the last one has just failed.
+    pub(super) fn commit_now(&mut self) -> bool {
         let offsets = match self.options.guarantee {
             ProcessingGuarantee::NoGuarantee => self.offsets.given_out(),
             _ => self.offsets.uncommitted(),
         };
         self.commit_error = self.commit_offsets(&offsets).err().map(|error| error.to_string());
-        self.commit_error.is_none()
+        let committed = self.commit_error.is_none();
+        self.commit_failures = if committed { 0 } else { self.commit_failures.saturating_add(1) };
+        if !committed {
+            let period = self.options.commit_period.saturating_mul(1 << self.commit_failures.min(5));
+            self.commit_at = self.uptime() + period;
+        }
+        committed
     }
 
     pub(super) fn commit_when_due(&mut self) {
-        if self.uptime() >= self.commit_at {
-            let committed = self.commit();
-            self.commit_failures = if committed { 0 } else { self.commit_failures.saturating_add(1) };
-            // A commit may wait for brokers that are away, and meanwhile holds up the tasks of its thread.
-            let period = self.options.commit_period.saturating_mul(1 << self.commit_failures.min(5));
-            self.commit_at = self.uptime() + period;
+        if self.uptime() >= self.commit_at && self.commit_now() {
+            self.commit_at = self.uptime() + self.options.commit_period;
         }
     }
 
@@ -65,10 +73,11 @@ impl LogSpout {
 
     /// Sends condemned records to the dead letters.
     pub(super) fn bury(&mut self) {
-        for id in self.condemned.take_written() {
-            self.done(id);
-        }
         let now = self.uptime();
+        match self.condemned.take_written() {
+            Some(written) => written.into_iter().for_each(|id| self.done(id)),
+            None => self.bury_at = now + self.options.commit_period,
+        }
         let (Some(consumer), Some(context)) = (&mut self.consumer, &self.context) else { return };
         if now < self.bury_at {
             return;

@@ -25,6 +25,8 @@ pub(super) struct State {
     pub(super) released: Vec<u32>,
     pub(super) opened: Vec<ConsumerOptions>,
     pub(super) polls: u64,
+    /// Commits that were asked for.
+    pub(super) commits: u64,
     /// Which calls find nobody: `consumer`, `poll`, `read`, `commit`, `append`.
     pub(super) away: Vec<&'static str>,
     next: BTreeMap<u32, u64>,
@@ -52,6 +54,15 @@ impl Broker {
 
     pub(super) fn committed(&self, partition: u32) -> Option<u64> {
         self.state().committed.get(&partition).copied()
+    }
+
+    /// The partition loses all and gets these records instead.
+    pub(super) fn cut_off(&self, partition: u32, offsets: &[u64]) {
+        let mut state = self.state();
+        state.records.insert(partition, offsets.to_vec());
+        state.next.remove(&partition);
+        state.committed.remove(&partition);
+        state.revoking.push(Revoked { topic: TOPIC.to_owned(), partition, lost: true });
     }
 
     pub(super) fn revoke(&self, partition: u32, lost: bool) {
@@ -126,6 +137,7 @@ impl LogConsumer for Broker {
 
     fn commit(&mut self, next: &[Position]) -> Result<(), LogError> {
         let mut state = self.state();
+        state.commits += 1;
         state.reach("commit")?;
         state.committed.extend(next.iter().map(|position| (position.partition, position.offset)));
         Ok(())

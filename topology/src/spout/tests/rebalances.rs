@@ -64,6 +64,36 @@ fn of_a_lost_partition_nothing_is_committed_and_nothing_replayed() {
     assert_eq!(bench.driver.snapshot().component("read").unwrap().pending, 0);
 }
 
+/// A commit can take seconds to fail while brokers are away, and a revoked partition asks for one at every step.
+#[test]
+fn a_commit_that_fails_is_not_tried_again_at_once() {
+    let broker = Broker::with(&[(0, &[0])]);
+    let mut bench = bench(&broker, in_a_group());
+    broker.state().away = vec!["commit"];
+    broker.revoke(0, false);
+    bench.ack(0, 0);
+    let before = broker.state().commits;
+    bench.pass(20_000);
+    let commits = broker.state().commits - before;
+    assert!((1..=10).contains(&commits), "{commits} commits in 20 s without a broker");
+}
+
+/// What the log lost is not made up for: new records stand at the old ones' offsets, and every one of them is to be read.
+#[test]
+fn a_partition_that_was_cut_off_is_read_again_and_committed_from_its_beginning() {
+    let broker = Broker::with(&[(0, &[0, 1, 2, 3])]);
+    let mut bench = bench(&broker, options());
+    for offset in 0..4 {
+        bench.ack(0, offset);
+    }
+    assert_eq!(broker.committed(0), Some(4));
+    broker.cut_off(0, &[0, 1]);
+    bench.settle();
+    assert_eq!((bench.on_desk(), broker.committed(0)), (vec![(0, 0), (0, 1)], None), "nothing of it is done");
+    bench.ack(0, 0);
+    assert_eq!(broker.committed(0), Some(1));
+}
+
 #[test]
 fn a_member_shows_that_it_is_alive_while_the_index_is_away() {
     let broker = Broker::with(&[(0, &[0])]);
