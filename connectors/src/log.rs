@@ -217,7 +217,7 @@ pub trait Log: Send + Sync + fmt::Debug {
     /// Appends all messages durably, those of one partition in order. Returns their positions in the order of the messages.
     ///
     /// `Ok` means that they survive a crash of this process. After an error none of them is there; only where it is
-    /// [`LogError::Unavailable`] may a log over the network have written some or all of them, each at most once. Appended
+    /// [`LogError::Unavailable`], or a broker's [`LogError::MessageTooLarge`], may a log over the network have written some or all of them, each at most once. Appended
     /// again, they may then be there twice, so consumers must know a message again by its key.
     fn append<'a>(
         &'a self,

@@ -178,16 +178,20 @@ impl Consumer {
     }
 
     /// The offsets that are news to the group, by partition.
-    fn uncommitted(&self, next: &[Position]) -> Result<Vec<(Slot, u64)>, LogError> {
+    fn uncommitted(&self, next: &[Position]) -> Vec<(Slot, u64)> {
         let mut wanted = BTreeMap::new();
         for position in next {
-            let partition = self.partition(position)?;
+            // One that has gone holds up none of those that are still here.
+            let Some(partition) = self.assigned.iter().find(|partition| partition.is_at(position)) else {
+                tracing::debug!(%position, "not committed: the partition is not this consumer's any more");
+                continue;
+            };
             if partition.committed.is_none_or(|committed| committed < position.offset) {
                 let offset = wanted.entry(partition.slot.clone()).or_default();
                 *offset = position.offset.max(*offset);
             }
         }
-        Ok(wanted.into_iter().collect())
+        wanted.into_iter().collect()
     }
 
     fn commit_offsets(&mut self, wanted: &[(Slot, u64)]) -> Result<(), LogError> {
@@ -233,7 +237,7 @@ impl LogConsumer for Consumer {
     }
 
     fn commit(&mut self, next: &[Position]) -> Result<(), LogError> {
-        let wanted = self.uncommitted(next)?;
+        let wanted = self.uncommitted(next);
         if wanted.is_empty() { Ok(()) } else { self.commit_offsets(&wanted) }
     }
 
