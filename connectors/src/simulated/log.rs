@@ -10,7 +10,8 @@ use futures_util::future::BoxFuture;
 use super::consumer::Consumer;
 use super::{Absence, Disturb, LOG_AWAY, LOG_CUT, unpoisoned};
 use crate::{
-    Assignment, ConsumerOptions, Log, LogConsumer, LogError, Message, Position, TopicOptions, partition_of,
+    Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Log, LogConsumer, LogError, Message, Position,
+    TopicOptions, partition_of,
 };
 
 /// No broker answers for this long at most.
@@ -176,6 +177,9 @@ impl Log for SimulatedLog {
         };
         if options.group.is_empty() || member >= members {
             return Err(LogError::Refused(format!("there is no member {member} of {members}")));
+        }
+        if options.identity.len() > IDENTITY_BYTES_MAX {
+            return Err(LogError::Refused(format!("an identity has at most {IDENTITY_BYTES_MAX} bytes")));
         }
         let state = self.0.answer()?;
         Ok(Box::new(Consumer::open(Arc::clone(&self.0), &state, options, (member, members))?))
