@@ -254,6 +254,17 @@ pub trait LogConsumer: Send {
     /// This member's lag, one entry an assigned partition.
     fn lag(&mut self) -> Result<Vec<Lag>, LogError>;
 
+    /// Begins to commit these offsets without waiting for the log, and says which of them are committed by now. An error is
+    /// that of an earlier call; the offsets are to be given again.
+    fn commit_later(&mut self, next: &[Position]) -> Result<Vec<Position>, LogError> {
+        self.commit(next).map(|()| next.to_vec())
+    }
+
+    /// This member's lag as it was known last, without waiting for the log: each call begins the look that a later one tells of.
+    fn last_lag(&mut self) -> Result<Vec<Lag>, LogError> {
+        self.lag()
+    }
+
     /// Whether the group has committed all that was appended before this call.
     fn is_drained(&mut self) -> Result<bool, LogError> {
         Ok(self.lag()?.iter().all(|lag| lag.committed.offset >= lag.end_offset))

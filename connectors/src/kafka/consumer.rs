@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset};
 
 use super::assignment::Partition;
-use super::commit::Committer;
+use super::clerk::Clerk;
 use super::error::log_error;
 use super::group::{Context, Step, report};
 use super::poll::Room;
@@ -33,7 +33,7 @@ pub(super) struct Consumer {
     /// Holds queues of the client, so it goes first.
     pub(super) assigned: Vec<Partition>,
     /// Holds the client too.
-    committer: Option<Committer>,
+    clerk: Option<Clerk>,
     pub(super) client: Arc<BaseConsumer<Context>>,
     settings: ClientConfig,
     prefix: String,
@@ -73,7 +73,7 @@ impl Consumer {
         let client = settings.create_with_context::<_, BaseConsumer<_>>(Context::default());
         let mut consumer = Self {
             assigned: Vec::new(),
-            committer: None,
+            clerk: None,
             client: Arc::new(client.map_err(|error| log_error("open a consumer", &error))?),
             settings,
             prefix: config.topic_prefix.clone(),
@@ -194,24 +194,39 @@ impl Consumer {
         wanted.into_iter().collect()
     }
 
-    fn commit_offsets(&mut self, wanted: &[(Slot, u64)]) -> Result<(), LogError> {
-        let mut committer = match self.committer.take() {
-            Some(committer) => committer,
-            None => Committer::start(&self.client, &self.identity)
+    /// Calls the clerk, and notes what it has committed.
+    fn with_clerk<T>(
+        &mut self,
+        call: impl FnOnce(&mut Clerk, &mut dyn FnMut(&[(Slot, u64)])) -> Result<T, LogError>,
+    ) -> Result<T, LogError> {
+        let mut clerk = match self.clerk.take() {
+            Some(clerk) => clerk,
+            None => Clerk::start(&self.client, &self.identity)
                 .map_err(|error| LogError::Unavailable(format!("no thread for commits: {error}")))?,
         };
-        let by_topic = wanted.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(<[_]>::to_vec).collect();
         let assigned = &mut self.assigned;
-        let result = committer.commit(by_topic, self.timeouts.commit, |done| {
+        let result = call(&mut clerk, &mut |done| {
             for (slot, offset) in done {
                 for partition in assigned.iter_mut().filter(|partition| partition.slot == *slot) {
                     partition.committed = partition.committed.max(Some(*offset));
                 }
             }
         });
-        self.committer = Some(committer);
+        self.clerk = Some(clerk);
         result
     }
+
+    fn known_lag(&self) -> Vec<Lag> {
+        let lag = |partition: &Partition| {
+            let restart = partition.restart();
+            Lag { committed: partition.position(restart), end_offset: partition.end.max(restart) }
+        };
+        self.assigned.iter().map(lag).collect()
+    }
+}
+
+fn by_topic(wanted: &[(Slot, u64)]) -> Vec<Vec<(Slot, u64)>> {
+    wanted.chunk_by(|(a, _), (b, _)| a.0 == b.0).map(<[_]>::to_vec).collect()
 }
 
 impl LogConsumer for Consumer {
@@ -237,8 +252,24 @@ impl LogConsumer for Consumer {
     }
 
     fn commit(&mut self, next: &[Position]) -> Result<(), LogError> {
-        let wanted = self.uncommitted(next);
-        if wanted.is_empty() { Ok(()) } else { self.commit_offsets(&wanted) }
+        let wanted = by_topic(&self.uncommitted(next));
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let timeout = self.timeouts.commit;
+        self.with_clerk(|clerk, done| clerk.commit(wanted, timeout, done))
+    }
+
+    fn commit_later(&mut self, next: &[Position]) -> Result<Vec<Position>, LogError> {
+        let wanted = by_topic(&self.uncommitted(next));
+        if !wanted.is_empty() || self.clerk.is_some() {
+            self.with_clerk(|clerk, done| clerk.commit_later(&wanted, done))?;
+        }
+        let is_committed = |position: &&Position| {
+            let mut partitions = self.assigned.iter().filter(|partition| partition.is_at(position));
+            partitions.any(|partition| partition.committed >= Some(position.offset))
+        };
+        Ok(next.iter().filter(is_committed).cloned().collect())
     }
 
     fn lag(&mut self) -> Result<Vec<Lag>, LogError> {
@@ -253,11 +284,21 @@ impl LogConsumer for Consumer {
                 Err(error) => tracing::debug!(%error, "the ends of partitions are not known anew"),
             }
         }
-        let lag = |partition: &Partition| {
-            let restart = partition.restart();
-            Lag { committed: partition.position(restart), end_offset: partition.end.max(restart) }
-        };
-        Ok(self.assigned.iter().map(lag).collect())
+        Ok(self.known_lag())
+    }
+
+    fn last_lag(&mut self) -> Result<Vec<Lag>, LogError> {
+        let slots: Vec<_> = self.assigned.iter().map(|partition| partition.slot.clone()).collect();
+        if !slots.is_empty() && self.client.context().broker.away().is_none() {
+            let timeout = self.timeouts.lag;
+            let ends = self.with_clerk(|clerk, done| clerk.ends(slots, timeout, done))?;
+            for (slot, end) in ends {
+                for partition in self.assigned.iter_mut().filter(|partition| partition.slot == slot) {
+                    partition.end = end;
+                }
+            }
+        }
+        Ok(self.known_lag())
     }
 
     fn is_drained(&mut self) -> Result<bool, LogError> {
@@ -302,7 +343,7 @@ impl LogConsumer for Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         self.assigned.clear();
-        self.committer = None;
+        self.clerk = None;
         // The library leaves the group only after it got an answer to every step of a rebalance.
         let context = Arc::clone(self.client.context());
         context.close();

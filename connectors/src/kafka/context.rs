@@ -18,6 +18,8 @@ impl Broker {
     pub(super) fn failed(&self, error: &KafkaError, reason: &str) {
         match error.rdkafka_error_code() {
             Some(Code::AllBrokersDown) => self.set_away(Some(reason.to_owned())),
+            // An end that was reached is asked for, and no error.
+            Some(Code::PartitionEOF) => {}
             _ => log_client_error(error, reason),
         }
     }

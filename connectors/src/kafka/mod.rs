@@ -21,8 +21,8 @@
 
 mod admin;
 mod assignment;
+mod clerk;
 mod client;
-mod commit;
 mod config;
 mod consumer;
 mod context;

@@ -6,14 +6,39 @@ use super::{LogSpout, ProcessingGuarantee};
 
 impl LogSpout {
     pub(super) fn commit_offsets(&mut self, offsets: &[(u32, u64)]) -> Result<(), LogError> {
+        let positions = self.positions(offsets);
         if let (false, Some(consumer)) = (offsets.is_empty(), &mut self.consumer) {
-            let topic = self.options.topic;
-            let position =
-                |&(partition, offset): &(u32, u64)| Position { topic: topic.to_owned(), partition, offset };
-            consumer.commit(&offsets.iter().map(position).collect::<Vec<_>>())?;
+            consumer.commit(&positions)?;
             self.offsets.committed(offsets);
         }
         Ok(())
+    }
+
+    /// As [`commit_offsets`](Self::commit_offsets), without waiting for the log: what is committed by now is noted, the rest is
+    /// given again when the next commit is due.
+    fn commit_offsets_later(&mut self, offsets: &[(u32, u64)]) -> Result<(), LogError> {
+        let positions = self.positions(offsets);
+        if let (false, Some(consumer)) = (offsets.is_empty(), &mut self.consumer) {
+            let committed = consumer.commit_later(&positions)?;
+            let committed: Vec<_> =
+                committed.iter().map(|position| (position.partition, position.offset)).collect();
+            self.offsets.committed(&committed);
+        }
+        Ok(())
+    }
+
+    fn positions(&self, offsets: &[(u32, u64)]) -> Vec<Position> {
+        let topic = self.options.topic;
+        let position =
+            |&(partition, offset): &(u32, u64)| Position { topic: topic.to_owned(), partition, offset };
+        offsets.iter().map(position).collect()
+    }
+
+    fn to_commit(&self) -> Vec<(u32, u64)> {
+        match self.options.guarantee {
+            ProcessingGuarantee::NoGuarantee => self.offsets.given_out(),
+            _ => self.offsets.uncommitted(),
+        }
     }
 
     /// Commits what may be. A failure costs nothing but that more is read again after a restart; whoever asks, it is not tried again
@@ -25,11 +50,12 @@ impl LogSpout {
 
     /// As [`commit`](Self::commit), also if the last one has just failed.
     pub(super) fn commit_now(&mut self) -> bool {
-        let offsets = match self.options.guarantee {
-            ProcessingGuarantee::NoGuarantee => self.offsets.given_out(),
-            _ => self.offsets.uncommitted(),
-        };
-        self.commit_error = self.commit_offsets(&offsets).err().map(|error| error.to_string());
+        let outcome = self.commit_offsets(&self.to_commit());
+        self.note_commit(outcome)
+    }
+
+    fn note_commit(&mut self, outcome: Result<(), LogError>) -> bool {
+        self.commit_error = outcome.err().map(|error| error.to_string());
         let committed = self.commit_error.is_none();
         self.commit_failures = if committed { 0 } else { self.commit_failures.saturating_add(1) };
         if !committed {
@@ -40,7 +66,11 @@ impl LogSpout {
     }
 
     pub(super) fn commit_when_due(&mut self) {
-        if self.uptime() >= self.commit_at && self.commit_now() {
+        if self.uptime() < self.commit_at {
+            return;
+        }
+        let outcome = self.commit_offsets_later(&self.to_commit());
+        if self.note_commit(outcome) {
             self.commit_at = self.uptime() + self.options.commit_period;
         }
     }
@@ -49,7 +79,7 @@ impl LogSpout {
         let now = self.uptime();
         if let (true, Some(consumer)) = (now >= self.lag_at, &mut self.consumer) {
             self.lag_at = now + self.options.lag_period;
-            match consumer.lag() {
+            match consumer.last_lag() {
                 Ok(lags) => self.signals.health.set_lag(lags),
                 Err(error) => tracing::debug!(%error, spout = self.name, "the lag is not known"),
             }
