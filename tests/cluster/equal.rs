@@ -62,5 +62,5 @@ fn topics_of_one_feed_take_no_other() {
     let output = cluster.command(&["topology", "--feed", "live"]).output().unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(words.contains("holds messages of the sample feed, not live"), "{words}");
+    assert!(words.contains("hold messages of the sample feed, not live"), "{words}");
 }
