@@ -158,6 +158,20 @@ fn the_architecture_page_names_what_is_there() {
 }
 
 #[test]
+fn no_page_waits_to_be_filled_in() {
+    let is_mark = |word: &&str| !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase());
+    let is_open = |text: &str| {
+        let parts: Vec<&str> = text.split("@@").collect();
+        parts.iter().skip(1).rev().skip(1).any(is_mark)
+    };
+    let open: Vec<_> = tracked_files()
+        .into_iter()
+        .filter(|path| std::fs::read_to_string(path).is_ok_and(|text| is_open(&text)))
+        .collect();
+    assert!(open.is_empty(), "fill in what stands between two pairs of @: {open:#?}");
+}
+
+#[test]
 fn no_source_is_left_unfinished() {
     let marks = [
         ["to", "do!("].concat(),
