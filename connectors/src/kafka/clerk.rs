@@ -20,6 +20,9 @@ use crate::LogError;
 /// their fate.
 type Offsets = Vec<(Slot, u64)>;
 
+/// Hears of what is committed.
+pub(super) type Done<'a> = dyn FnMut(&[(Slot, u64)]) + 'a;
+
 enum Errand {
     Commit(Offsets),
     Ends(Vec<Slot>, Duration),
@@ -64,7 +67,7 @@ impl Clerk {
         &mut self,
         wanted: Vec<Offsets>,
         timeout: Duration,
-        done: &mut dyn FnMut(&[(Slot, u64)]),
+        done: &mut Done<'_>,
     ) -> Result<(), LogError> {
         let deadline = Instant::now() + timeout;
         let late = self.open;
@@ -88,11 +91,7 @@ impl Clerk {
     }
 
     /// Tells `done` of the commits that have come about since, and sends these unless earlier ones are still under way.
-    pub(super) fn commit_later(
-        &mut self,
-        wanted: &[Offsets],
-        done: &mut dyn FnMut(&[(Slot, u64)]),
-    ) -> Result<(), LogError> {
+    pub(super) fn commit_later(&mut self, wanted: &[Offsets], done: &mut Done<'_>) -> Result<(), LogError> {
         self.take_outcomes(done)?;
         if self.open > 0 { Ok(()) } else { self.send_commits(wanted) }
     }
@@ -102,7 +101,7 @@ impl Clerk {
         &mut self,
         slots: Vec<Slot>,
         timeout: Duration,
-        done: &mut dyn FnMut(&[(Slot, u64)]),
+        done: &mut Done<'_>,
     ) -> Result<Offsets, LogError> {
         let taken = self.take_outcomes(done);
         if !self.is_asking {
@@ -125,7 +124,7 @@ impl Clerk {
         if sent { Ok(()) } else { Err(LogError::Unavailable("the thread that commits has ended".to_owned())) }
     }
 
-    fn take_outcomes(&mut self, done: &mut dyn FnMut(&[(Slot, u64)])) -> Result<(), LogError> {
+    fn take_outcomes(&mut self, done: &mut Done<'_>) -> Result<(), LogError> {
         let mut failure = None;
         while let Ok(outcome) = self.outcomes.try_recv() {
             failure = self.take(outcome, done).err().or(failure);
@@ -133,7 +132,7 @@ impl Clerk {
         failure.map_or(Ok(()), Err)
     }
 
-    fn take(&mut self, outcome: Outcome, done: &mut dyn FnMut(&[(Slot, u64)])) -> Result<(), LogError> {
+    fn take(&mut self, outcome: Outcome, done: &mut Done<'_>) -> Result<(), LogError> {
         match outcome {
             Outcome::Committed(offsets, result) => {
                 self.open -= 1;

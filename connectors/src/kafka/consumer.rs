@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset};
 
 use super::assignment::Partition;
-use super::clerk::Clerk;
+use super::clerk::{Clerk, Done};
 use super::error::log_error;
 use super::group::{Context, Step, report};
 use super::poll::Room;
@@ -197,7 +197,7 @@ impl Consumer {
     /// Calls the clerk, and notes what it has committed.
     fn with_clerk<T>(
         &mut self,
-        call: impl FnOnce(&mut Clerk, &mut dyn FnMut(&[(Slot, u64)])) -> Result<T, LogError>,
+        call: impl FnOnce(&mut Clerk, &mut Done<'_>) -> Result<T, LogError>,
     ) -> Result<T, LogError> {
         let mut clerk = match self.clerk.take() {
             Some(clerk) => clerk,
