@@ -39,14 +39,28 @@ pub(crate) struct Draining(Arc<Moves>);
 struct Moves {
     tasks_count: usize,
     count: AtomicU64,
-    /// The number of moves since which a task has been quiet, by the task's name.
-    quiet: Mutex<BTreeMap<String, u64>>,
+    seemingly_quiet: Agreement,
+    quiet: Agreement,
+}
+
+/// The number of moves since which a task has been quiet, by the task's name.
+#[derive(Debug, Default)]
+struct Agreement(Mutex<BTreeMap<String, u64>>);
+
+impl Agreement {
+    /// Whether, with this one, so many tasks have said the same.
+    fn is_reached(&self, task: &str, moves: u64, tasks_count: usize) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        said.insert(task.to_owned(), moves);
+        said.len() == tasks_count && said.values().all(|other| *other == moves)
+    }
 }
 
 impl Draining {
     /// So many tasks have to be quiet.
     pub(crate) fn of(tasks_count: usize) -> Self {
-        Self(Arc::new(Moves { tasks_count, count: AtomicU64::new(0), quiet: Mutex::default() }))
+        let (seemingly_quiet, quiet) = (Agreement::default(), Agreement::default());
+        Self(Arc::new(Moves { tasks_count, count: AtomicU64::new(0), seemingly_quiet, quiet }))
     }
 
     pub(crate) fn moved(&self) {
@@ -60,9 +74,13 @@ impl Draining {
 
     /// The task has nothing open, and found nothing new after so many moves. True: nor has any other, and there is nothing to come.
     pub(crate) fn is_over(&self, task: &str, moves: u64) -> bool {
-        let mut quiet = self.0.quiet.lock().unwrap_or_else(PoisonError::into_inner);
-        quiet.insert(task.to_owned(), moves);
-        quiet.len() == self.0.tasks_count && quiet.values().all(|other| *other == moves)
+        self.0.quiet.is_reached(task, moves, self.0.tasks_count)
+    }
+
+    /// The task has nothing open, and was given nothing after so many moves. True: nor was any other, so that it is worth asking
+    /// the log itself, which takes its time.
+    pub(crate) fn seems_over(&self, task: &str, moves: u64) -> bool {
+        self.0.seemingly_quiet.is_reached(task, moves, self.0.tasks_count)
     }
 }
 

@@ -238,7 +238,8 @@ impl LogSpout {
         }
         let is_quiet = is_feed_over && self.polled.is_empty() && self.offsets.open_count() == 0;
         // A poll that gives nothing is no proof of an end where records come over a network.
-        let is_drained = is_quiet && self.commit() && self.connect()?.is_drained()?;
+        let seems_over = is_quiet && self.signals.draining.seems_over(&self.name, moves);
+        let is_drained = seems_over && self.commit() && self.connect()?.is_drained()?;
         if is_drained && self.signals.draining.is_over(&self.name, moves) {
             return Ok(Next::Exhausted);
         }
