@@ -216,6 +216,10 @@ impl Consumer {
         result
     }
 
+    fn slots(&self) -> Vec<Slot> {
+        self.assigned.iter().map(|partition| partition.slot.clone()).collect()
+    }
+
     fn known_lag(&self) -> Vec<Lag> {
         let lag = |partition: &Partition| {
             let restart = partition.restart();
@@ -273,7 +277,7 @@ impl LogConsumer for Consumer {
     }
 
     fn lag(&mut self) -> Result<Vec<Lag>, LogError> {
-        let slots: Vec<_> = self.assigned.iter().map(|partition| partition.slot.clone()).collect();
+        let slots = self.slots();
         if !slots.is_empty() && self.client.context().broker.away().is_none() {
             match start::ends(&self.client, &slots, self.timeouts.lag) {
                 Ok(ends) => {
@@ -288,7 +292,7 @@ impl LogConsumer for Consumer {
     }
 
     fn last_lag(&mut self) -> Result<Vec<Lag>, LogError> {
-        let slots: Vec<_> = self.assigned.iter().map(|partition| partition.slot.clone()).collect();
+        let slots = self.slots();
         if !slots.is_empty() && self.client.context().broker.away().is_none() {
             let timeout = self.timeouts.lag;
             let ends = self.with_clerk(|clerk, done| clerk.ends(slots, timeout, done))?;
@@ -302,7 +306,7 @@ impl LogConsumer for Consumer {
     }
 
     fn is_drained(&mut self) -> Result<bool, LogError> {
-        let slots: Vec<_> = self.assigned.iter().map(|partition| partition.slot.clone()).collect();
+        let slots = self.slots();
         if slots.is_empty() {
             return Ok(true);
         }
