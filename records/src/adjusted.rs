@@ -19,15 +19,34 @@ pub(crate) fn sums<A: Ord>(
     let returns = |address: &A| {
         if linear { inputs.contains(address) } else { inputs.binary_search(address).is_ok() }
     };
-    let (mut all, mut adjusted) = (Satoshi::ZERO, Satoshi::ZERO);
+    let mut sums = Sums::default();
     for (satoshi, address) in outputs {
-        all = all.checked_add(satoshi).ok_or(MoneyError::AboveMaxMoney)?;
-        if !address.as_ref().is_some_and(returns) {
-            adjusted = adjusted.checked_add(satoshi).ok_or(MoneyError::AboveMaxMoney)?;
-        }
+        sums.add(satoshi, address.as_ref().is_some_and(returns))?;
     }
-    Satoshi::new(all.to_sat())?;
-    Ok((all, adjusted))
+    sums.end()
+}
+
+/// The sum of outputs as they come, and of those that do not return.
+#[derive(Default)]
+pub(crate) struct Sums {
+    all: Satoshi,
+    adjusted: Satoshi,
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, satoshi: Satoshi, returns: bool) -> Result<(), MoneyError> {
+        self.all = self.all.checked_add(satoshi).ok_or(MoneyError::AboveMaxMoney)?;
+        if !returns {
+            self.adjusted = self.adjusted.checked_add(satoshi).ok_or(MoneyError::AboveMaxMoney)?;
+        }
+        Ok(())
+    }
+
+    /// Both sums, if the transaction does not make more than there can be.
+    pub(crate) fn end(self) -> Result<(Satoshi, Satoshi), MoneyError> {
+        Satoshi::new(self.all.to_sat())?;
+        Ok((self.all, self.adjusted))
+    }
 }
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ macro_rules! hash {
             pub const fn as_bytes(&self) -> &[u8; 32] {
                 &self.0
             }
+
+            /// The hash that 64 hexadecimal digits spell, last byte first.
+            pub(crate) fn from_digits(digits: &[u8]) -> Option<Self> {
+                hex::decode_reversed(digits).map(Self)
+            }
         }
 
         impl fmt::Display for $name {
@@ -50,7 +55,7 @@ macro_rules! hash {
             type Err = HashError;
 
             fn from_str(text: &str) -> Result<Self, HashError> {
-                hex::decode_reversed(text).map(Self).ok_or(HashError)
+                Self::from_digits(text.as_bytes()).ok_or(HashError)
             }
         }
 

@@ -43,9 +43,9 @@ pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The 32 bytes that `text` spells in reverse: hashes are printed with their last byte first.
-pub(crate) fn decode_reversed(text: &str) -> Option<[u8; 32]> {
-    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+/// The 32 bytes that `digits` spell in reverse: hashes are printed with their last byte first.
+pub(crate) fn decode_reversed(digits: &[u8]) -> Option<[u8; 32]> {
+    let (pairs, rest) = digits.as_chunks::<2>();
     if pairs.len() != 32 || !rest.is_empty() {
         return None;
     }
@@ -84,9 +84,9 @@ mod tests {
         for bad in ["0", "0g", "é", " 1", "+1"] {
             assert_eq!(decode(bad), None, "{bad:?}");
         }
-        assert_eq!(decode_reversed("00"), None);
+        assert_eq!(decode_reversed(b"00"), None);
         let mut reversed = [0_u8; 32];
         reversed[31] = 1;
-        assert_eq!(decode_reversed(&format!("01{}", "00".repeat(31))), Some(reversed));
+        assert_eq!(decode_reversed(format!("01{}", "00".repeat(31)).as_bytes()), Some(reversed));
     }
 }

@@ -13,6 +13,8 @@
 //!   reason.
 //! - **Input is hostile.** Every length, depth and count has a [limit](Limits); no input makes a parser
 //!   panic.
+//! - **The usual layout is read as such.** A transaction of blockchain.info comes in one layout, which is compared byte by byte; a
+//!   message in any other goes to a JSON parser, which accepts whatever the layout does, with the same values.
 //! - **One pass.** Parsers borrow from the message and skip what they do not need. A message that fails is
 //!   read a second time to find the path for its [`ParseError`]: the cost is with the bad one.
 //!
@@ -27,6 +29,7 @@ mod adjusted;
 pub mod blk;
 mod chain;
 mod error;
+pub mod fuzzing;
 mod hash;
 pub mod hex;
 mod json;

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use bitcoin::constants::genesis_block;
 use bitcoin::{Network, consensus};
+use btc_records::fuzzing::parse_without_layout;
 use btc_records::{ChainMessage, PoolList, decode_block, encode_raw_block, encode_raw_transaction};
 use btc_records::{parse_block_references, parse_chain};
 
@@ -43,6 +44,30 @@ fn check_message(message: &ChainMessage) {
         }
         ChainMessage::Control => {}
     }
+}
+
+/// A message means what its JSON says, whether or not it is in a layout that is read without a JSON parser.
+pub(crate) fn check_layout(data: &[u8]) -> bool {
+    let by_json = parse_without_layout("blockchain-info", data, RECEIVED_MS, &POOLS);
+    assert_eq!(parse_chain("blockchain-info", data, RECEIVED_MS, &POOLS), by_json);
+    by_json.is_ok()
+}
+
+pub(crate) fn layout_seeds() -> Vec<Vec<u8>> {
+    let hash = "00000000000000000000000000000000000000000000000000000000000000ab";
+    let party = |value: u64| {
+        format!(
+            r#"{{"spent":true,"tx_index":0,"type":0,"addr":"1Payer","value":{value},"n":0,"script":"76a9"}}"#
+        )
+    };
+    let (input, output) = (party(9), party(8));
+    let burnt = output.replace(r#""addr":"1Payer","#, "");
+    vec![
+        format!(
+            r#"{{"op":"utx","x":{{"lock_time":0,"ver":1,"size":192,"inputs":[{{"sequence":4294967295,"prev_out":{input},"script":"4830"}}],"time":1440086763,"tx_index":0,"vin_sz":1,"hash":"{hash}","vout_sz":1,"relayed_by":"127.0.0.1","out":[{output},{burnt}]}}}}"#
+        )
+        .into_bytes(),
+    ]
 }
 
 /// A block that is understood becomes messages that are understood, and say the same.

@@ -26,9 +26,10 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "price", check: prices::check, seeds: prices::seeds },
     Target { name: "chain", check: chain::check, seeds: chain::seeds },
+    Target { name: "layout", check: chain::check_layout, seeds: chain::layout_seeds },
     Target { name: "raw_block", check: chain::check_block, seeds: chain::block_seeds },
     Target { name: "blk_file", check: files::check_blk, seeds: files::blk_seeds },
     Target { name: "pools", check: files::check_pools, seeds: files::pools_seeds },

@@ -1,6 +1,7 @@
 //! Reading JSON from outside: limits first, one pass, and a path when it fails.
 
 mod bounded;
+mod plain;
 mod scalar;
 
 use std::borrow::Cow;
@@ -10,6 +11,7 @@ use serde::de::Deserialize;
 use serde_json::value::RawValue;
 
 pub(crate) use bounded::Bounded;
+pub(crate) use plain::Plain;
 pub(crate) use scalar::{Amount, MaybeAmount, MaybeCount, MaybeText, Seconds, Text};
 
 use crate::error::{ParseError, Why};

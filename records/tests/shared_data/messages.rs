@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 
+use btc_records::fuzzing::{parse_without_layout, transaction_by_layout};
 use btc_records::{ChainMessage, PoolList, parse_block_references, parse_chain, parse_price};
 use expect_test::{Expect, expect};
 
@@ -155,6 +156,29 @@ fn check_chain(source: &str, file: &str, expected: &Expect) {
         describe(&message.unwrap_or_else(|error| panic!("{error}")))
     });
     expected.assert_eq(&described.collect::<String>());
+}
+
+/// What blockchain.info has really sent, from 2015 to 2022, goes the quick way, and every byte of it may be any other.
+#[test]
+fn every_transaction_of_blockchain_info_is_in_its_layout() {
+    let Some(text) = super::read_text("messages/blockchain_info/utx.jsonl") else {
+        return;
+    };
+    let pools = PoolList::builtin();
+    for line in text.lines() {
+        assert!(transaction_by_layout(line.as_bytes()).is_some(), "{line}");
+        let mut altered = line.as_bytes().to_vec();
+        for (at, original) in line.bytes().enumerate() {
+            for replacement in *b"\0\xff\"\\0-{],}[. e9" {
+                altered[at] = replacement;
+                if let Some(transaction) = transaction_by_layout(&altered) {
+                    let parsed = parse_without_layout("blockchain-info", &altered, RECEIVED_MS, &pools);
+                    assert_eq!(parsed, Ok(ChainMessage::Transaction(transaction)), "byte {at} of {line}");
+                }
+            }
+            altered[at] = original;
+        }
+    }
 }
 
 #[test]

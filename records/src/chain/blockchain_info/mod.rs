@@ -3,10 +3,13 @@
 //! Described at <https://www.blockchain.com/api/api_websocket>; what became of the fields over the years is
 //! in no document: `reward` and `foundBy` decayed from real values to 0 and `Unknown`, then to nothing.
 
+mod layout;
 mod rest;
 mod websocket;
 
 use serde::Deserialize;
+
+pub(crate) use layout::transaction as transaction_by_layout;
 pub(super) use websocket::message;
 
 use crate::json::{Amount, Bounded, MaybeText, Text};

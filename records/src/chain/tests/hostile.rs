@@ -4,7 +4,7 @@
 use expect_test::expect;
 use proptest::prelude::*;
 
-use super::super::{PARSERS, parse_chain};
+use super::super::{SOURCES, parse_chain};
 use super::{RECEIVED_MS, check, hash, mempool_block, utx};
 use crate::{ChainMessage, Limits, PoolList};
 
@@ -144,8 +144,8 @@ fn seeds() -> [(&'static str, String); 4] {
 proptest! {
     #[test]
     fn arbitrary_bytes_never_panic(value: Vec<u8>, received_ms: i64) {
-        for (source, _) in PARSERS {
-            drop(parse_chain(source, &value, received_ms, &PoolList::builtin()));
+        for source in SOURCES {
+            drop(parse_chain(source.name, &value, received_ms, &PoolList::builtin()));
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod blockchain_info;
 mod hostile;
+mod layout;
 mod mempool_space;
 
 use std::fmt::Write as _;
