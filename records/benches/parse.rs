@@ -15,13 +15,13 @@ fn utx() -> String {
             r#"{{"spent":true,"tx_index":995054685550468,"type":0,"addr":"{addr}","value":{value},"n":0,"script":"76a91477f4c9ee75e449a74c21a4decfb50519cbc245b388ac"}}"#
         )
     };
-    let payer = party("1BwGf3z7n2fHk6NoVJNkV32qwyAYsMhkWf", 65_574_000);
-    let (payee, change) =
-        (party("1A828tTnkVFJfSvLCqF42ohZ51ksS3jJgX", 55_564_000), payer.replace("65574000", "10000000"));
+    let spent = party("1BwGf3z7n2fHk6NoVJNkV32qwyAYsMhkWf", 65_574_000);
+    let change = spent.replace("65574000", "10000000");
+    let paid = party("1A828tTnkVFJfSvLCqF42ohZ51ksS3jJgX", 55_564_000);
     let signature = format!("483045022100{hash}0220{hash}012103{hash}");
-    let input = format!(r#"{{"sequence":4294967295,"prev_out":{payer},"script":"{signature}"}}"#);
+    let input = format!(r#"{{"sequence":4294967295,"prev_out":{spent},"script":"{signature}"}}"#);
     format!(
-        r#"{{"op":"utx","x":{{"lock_time":0,"ver":1,"size":374,"inputs":[{input},{input}],"time":1440086763,"tx_index":0,"vin_sz":2,"hash":"{hash}","vout_sz":2,"relayed_by":"0.0.0.0","out":[{payee},{change}]}}}}"#
+        r#"{{"op":"utx","x":{{"lock_time":0,"ver":1,"size":374,"inputs":[{input},{input}],"time":1440086763,"tx_index":0,"vin_sz":2,"hash":"{hash}","vout_sz":2,"relayed_by":"0.0.0.0","out":[{paid},{change}]}}}}"#
     )
 }
 
