@@ -246,7 +246,8 @@ impl Driver {
     /// Lets a millisecond of real time pass for tokio's timers; false if there is no tokio to wait for.
     fn wait_for_tokio(&self) -> bool {
         let Some(tokio) = &self.tokio else { return false };
-        tokio.block_on(tokio::time::sleep(Duration::from_millis(1)));
+        // Made inside the runtime, which a timer needs to be around.
+        tokio.block_on(async { tokio::time::sleep(Duration::from_millis(1)).await });
         true
     }
 }

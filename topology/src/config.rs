@@ -226,6 +226,8 @@ impl TopologyConfig {
             batch_count_max: self.index_batch_count_max,
             linger_ms: self.index_linger_ms,
             in_flight_max: self.index_in_flight_max,
+            // A batch waits for its index to come back, however long that takes.
+            write_timeout_ms: None,
         }
     }
 }

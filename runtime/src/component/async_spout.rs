@@ -36,7 +36,12 @@ pub trait AsyncSpout: Send + 'static {
     /// The tuple and everything made from it are done.
     fn ack(&mut self, id: u64);
 
-    /// The tuple failed for the last time. Without an own implementation it counts as acked.
+    /// The tuple failed, for the reason given. Unless it is [`exhausted`](Self::exhausted), the engine gives it again.
+    fn fail(&mut self, id: u64, autopsy: &Autopsy) {
+        let _ = (id, autopsy);
+    }
+
+    /// The tuple is given up; see [`Spout::exhausted`]. Without an own implementation `ack` is called for it.
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {
         let _ = autopsy;
         self.ack(id);
@@ -64,6 +69,7 @@ enum Said<T> {
 /// What the spout's task says to the tokio task.
 enum Told {
     Ack(u64),
+    Fail(u64, Autopsy),
     Exhausted(u64, Autopsy),
 }
 
@@ -76,7 +82,8 @@ pub(crate) struct Bridge<S: AsyncSpout> {
 
 struct Link<T> {
     said: mpsc::Receiver<Said<T>>,
-    // Unbounded in type only: an id is told of once, and the ids out are bounded by the pending limit.
+    // Unbounded in type only: an id is told of once an attempt, the ids out are bounded by the pending limit, and their attempts
+    // are paced by the backoff.
     told: mpsc::UnboundedSender<Told>,
 }
 
@@ -136,6 +143,10 @@ impl<S: AsyncSpout> Spout for Bridge<S> {
         self.tell(Told::Ack(id));
     }
 
+    fn fail(&mut self, id: u64, autopsy: &Autopsy) {
+        self.tell(Told::Fail(id, autopsy.clone()));
+    }
+
     fn replay(&mut self, id: u64) -> Result<Option<S::Item>, Failure> {
         Ok(self.out.get(&id).cloned())
     }
@@ -170,6 +181,7 @@ async fn drive<S: AsyncSpout>(
             biased;
             told = listen.recv() => match told {
                 Some(Told::Ack(id)) => spout.ack(id),
+                Some(Told::Fail(id, autopsy)) => spout.fail(id, &autopsy),
                 Some(Told::Exhausted(id, autopsy)) => spout.exhausted(id, &autopsy),
                 None => break,
             },

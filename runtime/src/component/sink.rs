@@ -24,8 +24,10 @@ pub trait AsyncSink: Send + Sync + 'static {
     }
 
     /// Writes a batch, never empty, and answers item by item in the same order: an item is acked on `Ok` and failed on `Err`.
-    /// Items without an answer, or all of them after a panic, have failed. A write that waits is not timed out: it holds up
-    /// the spouts.
+    /// Items without an answer, or all of them after a panic, have failed.
+    ///
+    /// A write that waits holds up the spouts. One that has given no answer within [`write_timeout_ms`](SinkLimits::write_timeout_ms)
+    /// is dropped at its next `await`, and its items have failed; whether they were written nobody knows.
     fn write(&self, batch: Vec<Self::In>) -> impl Future<Output = Vec<Result<(), Failure>>> + Send;
 }
 
@@ -38,10 +40,12 @@ pub struct SinkLimits {
     pub linger_ms: u64,
     /// Batches being written at the same time at most.
     pub in_flight_max: usize,
+    /// How long a write may go without its answer; `None`: for ever, for a sink that waits for its server to come back.
+    pub write_timeout_ms: Option<u64>,
 }
 
 impl Default for SinkLimits {
     fn default() -> Self {
-        Self { batch_count_max: 500, linger_ms: 20, in_flight_max: 2 }
+        Self { batch_count_max: 500, linger_ms: 20, in_flight_max: 2, write_timeout_ms: Some(300_000) }
     }
 }

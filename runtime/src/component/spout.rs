@@ -45,7 +45,7 @@ pub trait Spout: Send + 'static {
         let _ = (id, autopsy);
     }
 
-    /// Gives a failed tuple again. `None`: it is gone; it then counts as acked, and the failure stays visible.
+    /// Gives a failed tuple again. `None`: it is gone; it is then given up, which an autopsy tells, and nothing more is called for it.
     ///
     /// An error means that it cannot be had now. It is shown as the task's last error, the tuple stays out, no attempt is counted, and
     /// after a backoff the spout is asked again.
@@ -53,7 +53,8 @@ pub trait Spout: Send + 'static {
 
     /// The tuple failed for the last time: it was rejected, or `attempts_max` is reached (never, if that is not set).
     ///
-    /// Neither `ack` nor `replay` will follow. Without an own implementation it counts as acked.
+    /// Neither `ack` nor `replay` will follow: the tuple is given up. Without an own implementation `ack` is called for it, so that the
+    /// spout lets go of it; the books count it as given up all the same.
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {
         let _ = autopsy;
         self.ack(id);

@@ -40,6 +40,8 @@ pub struct Summary {
     pub acked: u64,
     /// Failures of spout tuples, one an attempt.
     pub failed: u64,
+    /// Spout tuples that ended without being good; see [`ComponentSnapshot::given_up`](crate::ComponentSnapshot::given_up).
+    pub given_up: u64,
     /// Tasks rebuilt after a panic.
     pub restarts: u64,
     /// Spout tuples that were still out, by spout; empty after an orderly end.
@@ -70,6 +72,7 @@ impl Summary {
         Self {
             acked: spouts().map(|spout| spout.acked).sum(),
             failed: spouts().map(|spout| spout.failed).sum(),
+            given_up: spouts().map(|spout| spout.given_up).sum(),
             restarts: snapshot.components.iter().map(|component| component.restarts).sum(),
             unfinished: unfinished
                 .map(|spout| Unfinished { spout: spout.name.clone(), tuples: spout.pending })
@@ -81,8 +84,11 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { acked, failed, restarts, unfinished, uptime_ms } = self;
+        let Self { acked, failed, given_up, restarts, unfinished, uptime_ms } = self;
         write!(f, "{acked} tuples acked, {failed} failures, {restarts} restarts in {uptime_ms} ms")?;
+        if *given_up > 0 {
+            write!(f, "; {given_up} given up")?;
+        }
         unfinished
             .iter()
             .try_for_each(|Unfinished { spout, tuples }| write!(f, "; {tuples} of {spout} unfinished"))

@@ -40,6 +40,9 @@ pub struct ComponentSnapshot {
     pub acked: u64,
     /// Of a spout: failures of its trees, one an attempt. Of others: input tuples failed.
     pub failed: u64,
+    /// Of a spout: tuples that ended without being good: rejected, out of attempts, gone from the spout, or lost with a task that
+    /// panicked. Every tuple that a spout has given is acked, given up or pending.
+    pub given_up: u64,
     /// Of a spout: tuples out. Of others: input tuples held.
     pub pending: u64,
     /// Tuples worked on.
@@ -131,6 +134,7 @@ impl ComponentSnapshot {
             emitted: sum(&|task| task.emitted.load(Ordering::Relaxed)),
             acked: sum(&|task| task.acked.load(Ordering::Relaxed)),
             failed: sum(&|task| task.failed.load(Ordering::Relaxed)),
+            given_up: sum(&|task| task.given_up.load(Ordering::Relaxed)),
             pending: sum(&|task| task.pending.load(Ordering::Relaxed) as u64),
             executed: sum(&|task| task.executed.load(Ordering::Relaxed)),
             execute_us_p50: execute.quantile(500) / 1000,

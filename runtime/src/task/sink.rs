@@ -1,6 +1,7 @@
 //! Running sinks: batches go to tokio, answers come back to the task.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::life::build;
 use super::{Phase, Step, Task};
@@ -65,6 +66,9 @@ impl<S: AsyncSink> SinkTask<S> {
         let limits = sink.limits();
         if limits.batch_count_max == 0 || limits.in_flight_max == 0 {
             return Err(Failure::reject("batch_count_max and in_flight_max must be 1 or more"));
+        }
+        if limits.write_timeout_ms == Some(0) {
+            return Err(Failure::reject("write_timeout_ms must be 1 or more; `None` waits for ever"));
         }
         let _first = site.own.queue.set(inbox.gauge());
         Ok(Self {
@@ -138,15 +142,28 @@ impl<S: AsyncSink> SinkTask<S> {
         self.in_flight += 1;
         let answer = Some(Answer { anchors, results: None, begun: now });
         let courier = Courier { answer, answers: Arc::clone(&self.answers), site: Arc::clone(&self.site) };
-        let sink = Arc::clone(&self.sink);
+        let (sink, timeout_ms) = (Arc::clone(&self.sink), self.limits.write_timeout_ms);
         drop(self.tokio.spawn(async move {
             let mut courier = courier;
-            let results = sink.write(batch).await;
+            let results = within(timeout_ms, count, sink.write(batch)).await;
             if let Some(answer) = &mut courier.answer {
                 answer.results = Some(results);
             }
         }));
     }
+}
+
+/// The answer of a write of `count` items, or their failure if it takes too long.
+async fn within(
+    timeout_ms: Option<u64>,
+    count: usize,
+    write: impl Future<Output = Vec<Result<(), Failure>>>,
+) -> Vec<Result<(), Failure>> {
+    let Some(ms) = timeout_ms else { return write.await };
+    tokio::time::timeout(Duration::from_millis(ms), write).await.unwrap_or_else(|_| {
+        let failure = Failure::retry(format!("the sink gave no answer within write_timeout_ms = {ms}"));
+        vec![Err(failure); count]
+    })
 }
 
 impl<S: AsyncSink> Task for SinkTask<S> {

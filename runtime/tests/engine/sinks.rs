@@ -19,7 +19,7 @@ impl AsyncSink for Index {
     type In = u64;
 
     fn limits(&self) -> SinkLimits {
-        SinkLimits { batch_count_max: 10, linger_ms: 50, in_flight_max: 2 }
+        SinkLimits { batch_count_max: 10, linger_ms: 50, in_flight_max: 2, ..SinkLimits::default() }
     }
 
     async fn write(&self, batch: Vec<u64>) -> Vec<Result<(), Failure>> {
@@ -65,5 +65,34 @@ fn every_item_has_its_own_outcome() {
         for reason in ["odd", "the sink panicked", "the sink gave no answer for this item"] {
             assert!(reasons.contains(&reason), "{reason} is not in {reasons:?}");
         }
+    }
+}
+
+#[test]
+fn a_write_that_never_answers_fails_with_its_batch_and_frees_its_place() {
+    /// Loses the answer of its first write.
+    struct Lossy(Arc<AtomicUsize>);
+    impl AsyncSink for Lossy {
+        type In = u64;
+        fn limits(&self) -> SinkLimits {
+            SinkLimits { in_flight_max: 1, write_timeout_ms: Some(20), ..SinkLimits::default() }
+        }
+        async fn write(&self, batch: Vec<u64>) -> Vec<Result<(), Failure>> {
+            if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+                std::future::pending::<()>().await;
+            }
+            vec![Ok(()); batch.len()]
+        }
+    }
+    let (log, writes) = (Log::of(3), Arc::default());
+    let topology = Topology::new("t");
+    let lossy = move || Lossy(Arc::clone(&writes));
+    topology.spout("numbers", log.spout()).shuffle().sink("lossy", lossy);
+    let (summary, snapshot) = run(&topology, tight(), 0);
+    log.assert_all_acked_once("by the second write");
+    assert_eq!(summary.failed, 3);
+    for autopsy in &snapshot.failures {
+        assert_eq!((autopsy.component.as_str(), autopsy.edge.as_str()), ("lossy", "numbers"));
+        assert_eq!(autopsy.reason, "the sink gave no answer within write_timeout_ms = 20");
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use trombe::testing::Driver;
 use trombe::{
-    AsyncSpout, Config, DeferredBolt, Emitter, Failure, Next, Spout, SpoutEmitter, TaskContext, TaskWaker,
-    Topology, Tuple,
+    AsyncSpout, Autopsy, Config, DeferredBolt, Emitter, Failure, Next, Spout, SpoutEmitter, TaskContext,
+    TaskWaker, Topology, Tuple,
 };
 
 use super::common::{SEEDS, Seen, run, tight};
@@ -62,8 +62,13 @@ fn a_spout_that_panics_starts_anew() {
         let fragile = move || Fragile { position: Arc::clone(&position), panicked: Arc::clone(&panicked) };
         let all = seen.clone();
         topology.spout("fragile", fragile).shuffle().for_each("see", move |n| all.add(n));
-        let (summary, _) = run(&topology, tight(), seed);
+        let (summary, snapshot) = run(&topology, tight(), seed);
         assert_eq!(summary.restarts, 1);
+        let lost = summary.given_up;
+        assert_eq!((summary.failed, summary.acked >= 20), (lost, true), "seed {seed}: {summary}");
+        let told = format!("{lost} tuples were out when their spout was lost: panic: ten");
+        let autopsy = snapshot.failures.iter().find(|autopsy| autopsy.reason == told);
+        assert_eq!(autopsy.map(|autopsy| autopsy.spout.as_str()), (lost > 0).then_some("fragile"));
         let mut distinct = seen.sorted();
         distinct.dedup();
         assert_eq!(distinct, (0..20).collect::<Vec<_>>());
@@ -179,7 +184,7 @@ fn a_spout_at_the_limit_of_pending_tuples_is_called_in_its_own_time() {
 }
 
 #[test]
-fn a_tuple_that_is_gone_counts_as_acked() {
+fn a_tuple_that_is_gone_is_given_up_and_explained() {
     struct Forgetful(u64);
     impl Spout for Forgetful {
         type Item = u64;
@@ -200,7 +205,16 @@ fn a_tuple_that_is_gone_counts_as_acked() {
     };
     numbers.shuffle().closure("refuse", refuse).end();
     let (summary, snapshot) = run(&topology, tight(), 0);
-    assert_eq!((summary.acked, summary.failed), (5, 1));
+    assert_eq!(
+        (summary.acked, summary.failed, summary.given_up),
+        (4, 1, 1),
+        "four are good, and one is none"
+    );
+    assert!(summary.is_complete() && summary.to_string().ends_with("; 1 given up"), "{summary}");
+    let [three, gone] = snapshot.failures.as_slice() else { panic!("{:?}", snapshot.failures) };
+    assert_eq!((three.reason.as_str(), three.id, three.attempt), ("three", Some(3), 1));
+    assert_eq!((gone.component.as_str(), gone.id, gone.attempt), ("numbers", Some(3), 1));
+    assert_eq!(gone.reason, "it is gone from the spout, which cannot give it again");
     assert_eq!(
         snapshot.component("numbers").unwrap().last_error.as_deref(),
         Some("tuple 3 failed and is gone from the spout")
@@ -254,6 +268,7 @@ fn a_tuple_that_cannot_be_given_again_yet_stays_out_without_a_hot_loop() {
 struct Feed {
     next: u64,
     acked: Seen<u64>,
+    failed: Seen<(u64, u32, String)>,
 }
 
 impl AsyncSpout for Feed {
@@ -273,6 +288,10 @@ impl AsyncSpout for Feed {
     fn ack(&mut self, id: u64) {
         self.acked.add(id);
     }
+
+    fn fail(&mut self, id: u64, autopsy: &Autopsy) {
+        self.failed.add((id, autopsy.attempt, autopsy.reason.clone()));
+    }
 }
 
 #[test]
@@ -280,8 +299,10 @@ fn an_asynchronous_spout_is_told_of_every_tuple() {
     for seed in SEEDS {
         let (acked, failed) = (Seen::new(), Seen::new());
         let topology = Topology::new("t");
-        let acks = acked.clone();
-        let feed = topology.async_spout("feed", move || Feed { next: 0, acked: acks.clone() });
+        let (acks, told) = (acked.clone(), Seen::new());
+        let tell = told.clone();
+        let feed =
+            topology.async_spout("feed", move || Feed { next: 0, acked: acks.clone(), failed: tell.clone() });
         let fails = failed.clone();
         let refuse = move |n: u64, _: &mut Emitter<()>| {
             if n.is_multiple_of(25) && !fails.all().contains(&n) {
@@ -296,6 +317,7 @@ fn an_asynchronous_spout_is_told_of_every_tuple() {
         assert_eq!((summary.acked, summary.failed), (100, 4));
         driver.run_until_idle();
         assert_eq!(acked.sorted(), (1..=100).collect::<Vec<_>>());
+        assert_eq!(told.sorted(), [25, 50, 75, 100].map(|n| (n, 1, "once".to_owned())));
         driver.shutdown(Duration::ZERO);
     }
 }

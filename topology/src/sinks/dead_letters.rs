@@ -1,6 +1,6 @@
 //! Dead letters to their topic.
 
-use trombe::{AsyncSink, Failure};
+use trombe::{AsyncSink, Failure, SinkLimits};
 
 use super::append::{Appender, TooLarge};
 use crate::dead_letter::DeadLetter;
@@ -53,6 +53,11 @@ fn shrink(letters: &mut Vec<DeadLetter>, key: &str) -> Result<(), Failure> {
 
 impl AsyncSink for DeadLetterSink {
     type In = DeadLetter;
+
+    fn limits(&self) -> SinkLimits {
+        // A letter waits for the log to come back, however long that takes.
+        SinkLimits { write_timeout_ms: None, ..SinkLimits::default() }
+    }
 
     async fn write(&self, batch: Vec<DeadLetter>) -> Vec<Result<(), Failure>> {
         let count = batch.len();

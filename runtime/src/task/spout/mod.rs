@@ -1,4 +1,6 @@
-//! Running spouts: emitting, hearing of what was emitted, replaying.
+//! Running spouts: when they emit; `fate` has what becomes of it.
+
+mod fate;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,11 +13,11 @@ use crate::component::iterator::Factory;
 use crate::component::spout::{Next, Spout, SpoutEmitter};
 use crate::config::Config;
 use crate::emitter::Emitter;
-use crate::failure::{Autopsy, Failure};
-use crate::flow::flight::{Ids, Lot, Root};
+use crate::failure::Failure;
+use crate::flow::flight::Lot;
 use crate::flow::home::{Home, News};
 use crate::metrics::site::Site;
-use crate::retry::{Backoff, Retries, Verdict};
+use crate::retry::{Backoff, Retries};
 use crate::rng::Rng;
 
 pub(crate) struct SpoutTask<S: Spout> {
@@ -87,140 +89,11 @@ impl<S: Spout> SpoutTask<S> {
         }
     }
 
-    /// After a panic the spout starts anew: what is out belongs to the old instance, and nobody hears of it any more.
-    #[cold]
-    fn lost(&mut self, failure: &Failure) {
-        tracing::warn!(spout = self.site.name(), pending = self.pending, %failure, "the tuples of a lost spout are forgotten");
-        self.site.own.failed.fetch_add(self.pending as u64, Ordering::Relaxed);
-        self.home = Arc::new(Home::new(Arc::clone(&self.site.wake)));
-        self.retries.clear();
-        self.pending = 0;
-        self.exhausted = false;
-        self.attend_from = 0;
-        self.out.ids = Ids::default();
-        self.out.out.discard();
-        self.back_off(self.site.clock.now());
-    }
-
     /// Asks the spout for nothing new for a while, the longer the more often it has failed in a row.
     fn back_off(&mut self, now: Nanos) {
         self.failures = self.failures.saturating_add(1);
         let wait = self.backoff.wait(self.failures, &mut self.rng).max(millis(1));
         self.idle_until = now.saturating_add(wait);
-    }
-
-    fn hear(&mut self, now: Nanos) -> bool {
-        let mut news = std::mem::take(&mut self.news);
-        self.home.collect(&mut news);
-        let any = !news.is_empty();
-        let home = Arc::clone(&self.home);
-        for item in news.drain(..) {
-            // The rest is about an instance that has just been lost.
-            if !Arc::ptr_eq(&home, &self.home) {
-                break;
-            }
-            match item {
-                News::Landed { ids, failed, born } => self.landed(&ids, failed, now.saturating_sub(born)),
-                News::Failed { id, autopsy } => self.failed(id, &autopsy, now),
-            }
-        }
-        news.clear();
-        self.news = news;
-        any
-    }
-
-    fn landed(&mut self, ids: &Ids, mut failed: Vec<Root>, took: Nanos) {
-        failed.sort_unstable();
-        let retries = &mut self.retries;
-        let done = self.life.call(&self.site, |spout| {
-            let mut bad = failed.iter().copied().peekable();
-            for root in 0..ids.len() {
-                if bad.next_if_eq(&root).is_some() {
-                    continue;
-                }
-                if let Some(id) = ids.get(root) {
-                    retries.forget(id);
-                    spout.ack(id);
-                }
-            }
-        });
-        if let Some(Err(failure)) = done {
-            self.lost(&failure);
-            return;
-        }
-        let acked = ids.len() as usize - failed.len();
-        self.pending = self.pending.saturating_sub(acked);
-        if acked > 0 {
-            self.site.own.acked.fetch_add(acked as u64, Ordering::Relaxed);
-            self.site.own.complete.record(took, acked as u64);
-        }
-    }
-
-    #[cold]
-    fn failed(&mut self, id: u64, autopsy: &Autopsy, now: Nanos) {
-        let (attempt, verdict) = self.retries.failed(id, autopsy.kind, now, &mut self.rng);
-        let spout = self.site.name().to_owned();
-        let autopsy = Autopsy { spout, id: Some(id), attempt, ..autopsy.clone() };
-        match verdict {
-            Verdict::Retry => tracing::debug!(spout = autopsy.spout, id, "{autopsy}"),
-            Verdict::GiveUp => tracing::warn!(spout = autopsy.spout, id, "given up: {autopsy}"),
-        }
-        self.site.own.failed.fetch_add(1, Ordering::Relaxed);
-        self.site.books.keep(autopsy.clone());
-        self.call(|spout, _| spout.fail(id, &autopsy));
-        if verdict == Verdict::GiveUp {
-            self.pending = self.pending.saturating_sub(1);
-            self.call(|spout, _| spout.exhausted(id, &autopsy));
-        }
-    }
-
-    /// Sends the failed tuples whose time has come, in a flight of their own.
-    fn replay(&mut self, now: Nanos) -> bool {
-        if now < self.replay_from {
-            return false;
-        }
-        let mut any = false;
-        for _ in 0..self.batch_count_max {
-            let Some(id) = self.retries.pop_due(now) else {
-                break;
-            };
-            match self.call(|spout, _| spout.replay(id)) {
-                Some(Ok(item)) => {
-                    any = true;
-                    self.unready = 0;
-                    match item {
-                        Some(item) => self.out.emit(id, item),
-                        None => self.gone(id),
-                    }
-                }
-                Some(Err(failure)) => {
-                    self.put_off(id, &failure, now);
-                    break;
-                }
-                None => return true,
-            }
-        }
-        if any {
-            self.take_off(now, 0);
-        }
-        any
-    }
-
-    fn gone(&mut self, id: u64) {
-        self.retries.forget(id);
-        self.pending = self.pending.saturating_sub(1);
-        self.site.own.acked.fetch_add(1, Ordering::Relaxed);
-        self.site.error(&format!("tuple {id} failed and is gone from the spout"));
-    }
-
-    /// What keeps the spout from giving one tuple again keeps it from others too: all wait.
-    #[cold]
-    fn put_off(&mut self, id: u64, failure: &Failure, now: Nanos) {
-        self.site.error(&format!("replay: {failure}"));
-        self.unready = self.unready.saturating_add(1);
-        let wait = self.backoff.wait(self.unready, &mut self.rng).max(millis(1));
-        self.replay_from = now.saturating_add(wait);
-        self.retries.put_off(id, self.replay_from);
     }
 
     /// Lets a spout that may not emit see to its surroundings.

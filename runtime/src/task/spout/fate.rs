@@ -1,0 +1,175 @@
+//! What becomes of a spout's tuples, and what the spout is told of it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::SpoutTask;
+use crate::clock::{Nanos, millis};
+use crate::component::spout::Spout;
+use crate::failure::{Autopsy, Failure, FailureKind};
+use crate::flow::flight::{Ids, Root};
+use crate::flow::home::{Home, News};
+use crate::retry::Verdict;
+
+impl<S: Spout> SpoutTask<S> {
+    /// After a panic the spout starts anew: what is out belongs to the old instance, and nobody hears of it any more.
+    #[cold]
+    pub(super) fn lost(&mut self, failure: &Failure) {
+        let lost = self.pending as u64;
+        if lost > 0 {
+            let why = format!("{lost} tuples were out when their spout was lost: {failure}");
+            self.site.books.keep(self.own_autopsy(None, 1, FailureKind::Retry, why));
+            self.site.own.failed.fetch_add(lost, Ordering::Relaxed);
+            self.site.own.given_up.fetch_add(lost, Ordering::Relaxed);
+        }
+        self.home = Arc::new(Home::new(Arc::clone(&self.site.wake)));
+        self.retries.clear();
+        self.pending = 0;
+        self.exhausted = false;
+        self.attend_from = 0;
+        self.out.ids = Ids::default();
+        self.out.out.discard();
+        self.back_off(self.site.clock.now());
+    }
+
+    pub(super) fn hear(&mut self, now: Nanos) -> bool {
+        let mut news = std::mem::take(&mut self.news);
+        self.home.collect(&mut news);
+        let any = !news.is_empty();
+        let home = Arc::clone(&self.home);
+        for item in news.drain(..) {
+            // The rest is about an instance that has just been lost.
+            if !Arc::ptr_eq(&home, &self.home) {
+                break;
+            }
+            match item {
+                News::Landed { ids, failed, born } => self.landed(&ids, failed, now.saturating_sub(born)),
+                News::Failed { id, autopsy } => self.failed(id, &autopsy, now),
+            }
+        }
+        news.clear();
+        self.news = news;
+        any
+    }
+
+    fn landed(&mut self, ids: &Ids, mut failed: Vec<Root>, took: Nanos) {
+        failed.sort_unstable();
+        let retries = &mut self.retries;
+        let done = self.life.call(&self.site, |spout| {
+            let mut bad = failed.iter().copied().peekable();
+            for root in 0..ids.len() {
+                if bad.next_if_eq(&root).is_some() {
+                    continue;
+                }
+                if let Some(id) = ids.get(root) {
+                    retries.forget(id);
+                    spout.ack(id);
+                }
+            }
+        });
+        if let Some(Err(failure)) = done {
+            self.lost(&failure);
+            return;
+        }
+        let acked = ids.len() as usize - failed.len();
+        self.pending = self.pending.saturating_sub(acked);
+        if acked > 0 {
+            self.site.own.acked.fetch_add(acked as u64, Ordering::Relaxed);
+            self.site.own.complete.record(took, acked as u64);
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, id: u64, autopsy: &Autopsy, now: Nanos) {
+        let (attempt, verdict) = self.retries.failed(id, autopsy.kind, now, &mut self.rng);
+        let spout = self.site.name().to_owned();
+        let autopsy = Autopsy { spout, id: Some(id), attempt, ..autopsy.clone() };
+        match verdict {
+            Verdict::Retry => tracing::debug!(spout = autopsy.spout, id, "{autopsy}"),
+            Verdict::GiveUp => tracing::warn!(spout = autopsy.spout, id, "given up: {autopsy}"),
+        }
+        self.site.own.failed.fetch_add(1, Ordering::Relaxed);
+        self.site.books.keep(autopsy.clone());
+        self.call(|spout, _| spout.fail(id, &autopsy));
+        if verdict == Verdict::GiveUp {
+            self.give_up();
+            self.call(|spout, _| spout.exhausted(id, &autopsy));
+        }
+    }
+
+    /// Sends the failed tuples whose time has come, in a flight of their own.
+    pub(super) fn replay(&mut self, now: Nanos) -> bool {
+        if now < self.replay_from {
+            return false;
+        }
+        let mut any = false;
+        for _ in 0..self.batch_count_max {
+            let Some(id) = self.retries.pop_due(now) else {
+                break;
+            };
+            match self.call(|spout, _| spout.replay(id)) {
+                Some(Ok(item)) => {
+                    any = true;
+                    self.unready = 0;
+                    match item {
+                        Some(item) => self.out.emit(id, item),
+                        None => self.gone(id),
+                    }
+                }
+                Some(Err(failure)) => {
+                    self.put_off(id, &failure, now);
+                    break;
+                }
+                None => return true,
+            }
+        }
+        if any {
+            self.take_off(now, 0);
+        }
+        any
+    }
+
+    /// A failed tuple that the spout cannot give again is given up: its failures are in the books already, this is why there is no more.
+    #[cold]
+    fn gone(&mut self, id: u64) {
+        let attempts = self.retries.forget(id);
+        let why = "it is gone from the spout, which cannot give it again".to_owned();
+        let autopsy = self.own_autopsy(Some(id), attempts, FailureKind::Reject, why);
+        self.site.error(&format!("tuple {id} failed and is gone from the spout"));
+        self.site.books.keep(autopsy);
+        self.give_up();
+    }
+
+    /// A tuple ends without being good.
+    fn give_up(&mut self) {
+        self.pending = self.pending.saturating_sub(1);
+        self.site.own.given_up.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What the spout itself has to say of a tuple.
+    fn own_autopsy(&self, id: Option<u64>, attempt: u32, kind: FailureKind, reason: String) -> Autopsy {
+        let name = self.site.name();
+        Autopsy {
+            component: name.to_owned(),
+            edge: name.to_owned(),
+            task: self.site.task,
+            spout: name.to_owned(),
+            id,
+            attempt,
+            queued_us: 0,
+            executed_us: 0,
+            kind,
+            reason,
+        }
+    }
+
+    /// What keeps the spout from giving one tuple again keeps it from others too: all wait.
+    #[cold]
+    fn put_off(&mut self, id: u64, failure: &Failure, now: Nanos) {
+        self.site.error(&format!("replay: {failure}"));
+        self.unready = self.unready.saturating_add(1);
+        let wait = self.backoff.wait(self.unready, &mut self.rng).max(millis(1));
+        self.replay_from = now.saturating_add(wait);
+        self.retries.put_off(id, self.replay_from);
+    }
+}
