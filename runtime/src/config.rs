@@ -22,8 +22,13 @@ pub struct Config {
     pub queue_batches_max: usize,
     /// Storm's max spout pending: tuples of one spout task that are neither acked nor given up at most.
     pub spout_pending_count_max: usize,
-    /// Storm's message timeout, for tuples that a deferred bolt has in hand; a tuple that is queued, or whose fate depends on what was
-    /// emitted for it, never times out, and time during which its task is held up by its consumers does not count. `None`: nothing does.
+    /// The deadline that needs no tuning: a tuple that a deferred bolt has in hand fails when nothing has happened for so long to the tree
+    /// that it belongs to. As long as anything of the tree is queued, worked on or written, nothing of it times out, and time during which the task
+    /// that holds it is held up by its consumers does not count: back-pressure alone fails no tuple. `None`: tuples are held for ever.
+    pub inactivity_timeout_ms: Option<u64>,
+    /// Storm's `topology.message.timeout.secs`: from the emission of a tuple by its spout until all that was made of it is done, whatever
+    /// queues it waits in meanwhile; then it has failed, and the autopsy says where it was. To be set to more than the topology ever takes under
+    /// full load, or back-pressure fails good tuples. Costs some per batch. `None`: there is none.
     pub message_timeout_ms: Option<u64>,
     /// Tuples that a deferred bolt's task holds before it is asked to flush.
     pub held_count_max: usize,
@@ -48,7 +53,8 @@ impl Default for Config {
             batch_count_max: 256,
             queue_batches_max: 16,
             spout_pending_count_max: 65_536,
-            message_timeout_ms: Some(30_000),
+            inactivity_timeout_ms: Some(30_000),
+            message_timeout_ms: None,
             held_count_max: 8_192,
             retry_backoff_ms_min: 10,
             retry_backoff_ms_max: 60_000,
@@ -80,6 +86,7 @@ impl Config {
         within("batch_count_max", self.batch_count_max, 1, 65_536)?;
         within("queue_batches_max", self.queue_batches_max, 1, 65_536)?;
         within("spout_pending_count_max", self.spout_pending_count_max, 1, usize::MAX)?;
+        within("inactivity_timeout_ms", self.inactivity_timeout_ms.unwrap_or(1), 1, u64::MAX)?;
         within("message_timeout_ms", self.message_timeout_ms.unwrap_or(1), 1, u64::MAX)?;
         within("held_count_max", self.held_count_max, 1, usize::MAX)?;
         within("retry_backoff_ms_max", self.retry_backoff_ms_max, self.retry_backoff_ms_min, u64::MAX)?;

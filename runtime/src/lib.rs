@@ -54,7 +54,8 @@
 //!
 //! - No cluster: one process. To scale beyond a machine, read a partitioned log with several processes.
 //! - No acker tasks, no message ids in tuples, no serialisation between tasks.
-//! - No timeouts of queued tuples: nothing gets lost inside a process, so only a tuple that a [`DeferredBolt`] holds can time out.
+//! - No timeouts of queued tuples, unless asked for: nothing gets lost inside a process, so only a tuple that a [`DeferredBolt`] holds can
+//!   be forgotten. Storm's fixed [`message_timeout_ms`](Config::message_timeout_ms) is there by its name.
 //! - No unbounded queue, and no queue that drops.
 //!
 //! # Where to begin

@@ -160,6 +160,11 @@ impl Anchors {
         }
     }
 
+    /// Who holds the tuples, one entry a tuple.
+    pub(crate) fn holders(&self) -> impl Iterator<Item = &Arc<Held>> {
+        self.0.iter().map(|anchor| &anchor.held)
+    }
+
     /// From here on their fate is that of what was emitted for them.
     pub(crate) fn hand_on(&self) {
         for anchor in &self.0 {

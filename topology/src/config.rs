@@ -191,7 +191,7 @@ impl TopologyConfig {
             spout_pending_count_max: self.spout_pending_count_max,
             // Every tuple is either queued or waited for by a sink that does not give up. A deadline would only
             // fail good tuples while the index is away.
-            message_timeout_ms: None,
+            inactivity_timeout_ms: None,
             retry_backoff_ms_min: self.retry_backoff_ms_min,
             retry_backoff_ms_max: self.retry_backoff_ms_max,
             attempts_max: self.attempts_max,

@@ -12,8 +12,9 @@ use crate::tuple::Tuple;
 /// If `execute` drops it while returning an error, then that error is the reason. What is emitted is anchored to nothing
 /// unless it is emitted by [`out.anchored(anchors)`](Emitter::anchored).
 ///
-/// Tuples in hand for longer than the configuration's `message_timeout_ms` have failed; ending them afterwards does nothing. Those given
-/// to `out.anchored` are not in hand any more: however long what was emitted for them waits downstream, they do not time out.
+/// Tuples in hand have failed when nothing has happened to their trees for the configuration's `inactivity_timeout_ms`; ending them
+/// afterwards does nothing. Those given to `out.anchored` are not in hand any more: however long what was emitted for them waits
+/// downstream, they do not time out.
 /// A panic drops the task, and so fails all it holds; it is then built anew by its factory and prepared.
 pub trait DeferredBolt: Send + 'static {
     /// What it reads.

@@ -11,7 +11,9 @@
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 
+use super::held::Held;
 use super::home::{Home, News};
+use super::progress::{Place, Progress, Stay};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
 use crate::sync::{self, Mutex, MutexGuard};
@@ -29,8 +31,13 @@ pub(crate) struct Lot(sync::Arc<Flight>);
 
 struct Flight {
     origin: Origin,
-    /// Roots that have failed. Locked on failure and on landing only.
-    failed: Mutex<Vec<Root>>,
+    log: Log,
+}
+
+enum Log {
+    Own(Progress),
+    /// Of a flight that may time out: its spout looks at it too.
+    Watched(Arc<Progress>),
 }
 
 enum Origin {
@@ -48,6 +55,12 @@ impl Lot {
     /// A flight of a spout's tuples: root `n` is `ids.get(n)`.
     pub(crate) fn of_spout(home: Arc<Home>, ids: Ids, born: Nanos) -> Self {
         Self::new(Origin::Spout { home, ids, born })
+    }
+
+    /// The same, and the spout keeps an eye on where its tuples are.
+    pub(crate) fn watched(home: Arc<Home>, ids: Ids, born: Nanos, progress: &Arc<Progress>) -> Self {
+        let origin = Origin::Spout { home, ids, born };
+        Self(sync::Arc::new(Flight { origin, log: Log::Watched(Arc::clone(progress)) }))
     }
 
     /// A flight that stands for held tuples: root `n` decides over `anchors[n]`.
@@ -78,18 +91,15 @@ impl Lot {
     }
 
     fn new(origin: Origin) -> Self {
-        Self(sync::Arc::new(Flight { origin, failed: Mutex::default() }))
+        Self(sync::Arc::new(Flight { origin, log: Log::Own(Progress::default()) }))
     }
 
     /// Fails a root at once; further failures of the same root change nothing. False: nobody waits for that root.
     pub(crate) fn fail(&self, root: Root, autopsy: &Arc<Autopsy>) -> bool {
         match &self.0.origin {
             Origin::Spout { home, ids, .. } => {
-                let mut failed = unpoisoned(&self.0.failed);
                 let Some(id) = ids.get(root) else { return false };
-                if !failed.contains(&root) {
-                    failed.push(root);
-                    drop(failed);
+                if self.0.log.fail(root) {
                     home.post(News::Failed { id, autopsy: Arc::clone(autopsy) });
                 }
                 true
@@ -108,12 +118,64 @@ impl Lot {
     }
 }
 
+/// Where the tuples are.
+impl Lot {
+    /// A batch goes to that place; of most flights nobody wants to know.
+    pub(crate) fn stay(&self, place: Place, roots: &[Root]) -> Option<Stay> {
+        match &self.0.log {
+            Log::Own(_) => None,
+            Log::Watched(progress) => Some(Stay::new(progress, place, roots)),
+        }
+    }
+
+    /// A component takes tuples in hand.
+    pub(crate) fn hold(&self, held: &Arc<Held>) {
+        self.0.log.hold(held);
+    }
+
+    pub(crate) fn shares(&self) -> usize {
+        sync::Arc::strong_count(&self.0)
+    }
+
+    /// As [`Progress::holders`].
+    pub(crate) fn holders(&self) -> (usize, Vec<Arc<Held>>) {
+        self.0.log.holders()
+    }
+
+    /// Of a flight that stands for held tuples: who holds them.
+    pub(crate) fn ancestors(&self) -> Vec<Arc<Held>> {
+        let Origin::Derived(anchors) = &self.0.origin else { return Vec::new() };
+        let mut ancestors: Vec<Arc<Held>> = Vec::new();
+        for held in unpoisoned(anchors).iter().flatten().flat_map(Anchors::holders) {
+            // Anchors of one batch mostly come together.
+            if ancestors.last().is_none_or(|last| !Arc::ptr_eq(last, held)) {
+                ancestors.push(Arc::clone(held));
+            }
+        }
+        ancestors
+    }
+}
+
+impl std::ops::Deref for Log {
+    type Target = Progress;
+
+    fn deref(&self) -> &Progress {
+        match self {
+            Self::Own(progress) => progress,
+            Self::Watched(progress) => progress,
+        }
+    }
+}
+
 impl Drop for Flight {
     fn drop(&mut self) {
         match &mut self.origin {
             Origin::Spout { home, ids, born } => {
-                let failed = std::mem::take(self.failed.get_mut().unwrap_or_else(PoisonError::into_inner));
-                home.post(News::Landed { ids: std::mem::take(ids), failed, born: *born });
+                home.post(News::Landed {
+                    ids: std::mem::take(ids),
+                    failed: self.log.take_failed(),
+                    born: *born,
+                });
             }
             Origin::Derived(anchors) => {
                 let anchors = std::mem::take(anchors.get_mut().unwrap_or_else(PoisonError::into_inner));

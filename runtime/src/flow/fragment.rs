@@ -3,6 +3,7 @@
 use std::sync::{Arc, LazyLock};
 
 use super::flight::{Lot, Root, UNTRACKED};
+use super::progress::{How, Place, Stay};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, FailureKind};
 
@@ -52,11 +53,21 @@ pub(crate) struct Fragment<T> {
     /// Index of the edge in the books.
     pub(crate) edge: usize,
     pub(crate) sent: Nanos,
+    stay: Option<Stay>,
 }
 
 impl<T> Fragment<T> {
-    pub(crate) fn new(batch: Batch<T>, lot: Lot, edge: usize, sent: Nanos) -> Self {
-        Self { batch, done: 0, lot, edge, sent }
+    pub(crate) fn new(batch: Batch<T>, lot: Lot, (edge, task): (usize, usize), sent: Nanos) -> Self {
+        let stay = lot.stay(Place { edge, task, sent, begun: None, how: How::Batch }, &batch.roots);
+        Self { batch, done: 0, lot, edge, sent, stay }
+    }
+
+    /// Says that it is worked on from now on.
+    #[inline]
+    pub(crate) fn begin(&self, now: Nanos) {
+        if let Some(stay) = &self.stay {
+            stay.begin(now);
+        }
     }
 
     /// The emptied buffers, to be used again.
@@ -110,7 +121,7 @@ mod tests {
         let mut ids = Ids::default();
         let roots = (10..13).map(|id| ids.push(id)).collect();
         let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
-        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots }, lot, 0, 0), home)
+        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots }, lot, (0, 0), 0), home)
     }
 
     fn news(home: &Home) -> Vec<String> {

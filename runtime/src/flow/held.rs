@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::flight::{Lot, Root, unpoisoned};
+use super::fragment::Fragment;
+use super::progress::{How, Place};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
 use crate::metrics::site::Site;
@@ -11,6 +13,8 @@ use crate::sync::{AtomicBool, AtomicU64, Mutex};
 
 /// Two bits a tuple.
 const PER_WORD: usize = 32;
+/// A one in the place of each tuple of a word.
+const EVERY: u64 = 0x5555_5555_5555_5555;
 /// The tuple is neither acked nor failed.
 const OPEN: u64 = 0b01;
 /// The component itself holds the tuple: it has not been handed on as an anchor of something emitted.
@@ -25,6 +29,8 @@ pub(crate) struct Held {
     state: Box<[AtomicU64]>,
     /// Some have timed out: whoever closes the last tuple takes the lot.
     expired: AtomicBool,
+    /// Nobody works on them: they wait for something that their component has to do, or has forgotten.
+    rests: bool,
     pub(crate) site: Arc<Site>,
     edge: usize,
     sent: Nanos,
@@ -41,23 +47,42 @@ pub(crate) struct Failing {
 }
 
 impl Held {
-    pub(crate) fn new(lot: Lot, roots: &[Root], site: &Arc<Site>, edge: usize, sent: Nanos) -> Self {
+    /// The tuples of a fragment, held by a bolt that answers later.
+    pub(crate) fn at_rest<T>(fragment: &Fragment<T>, site: &Arc<Site>) -> Arc<Self> {
+        Self::of(&fragment.lot, &fragment.batch.roots, site, (fragment.edge, fragment.sent), true)
+    }
+
+    /// The tuples of a fragment on their way to the outside.
+    pub(crate) fn in_work<T>(fragment: &Fragment<T>, site: &Arc<Site>) -> Arc<Self> {
+        Self::of(&fragment.lot, &fragment.batch.roots, site, (fragment.edge, fragment.sent), false)
+    }
+
+    pub(super) fn of(
+        lot: &Lot,
+        roots: &[Root],
+        site: &Arc<Site>,
+        (edge, sent): (usize, Nanos),
+        rests: bool,
+    ) -> Arc<Self> {
         let words = roots.chunks(PER_WORD).map(|chunk| {
             let bits = (0..chunk.len()).fold(0, |bits, _| bits << 2 | OPEN | IN_HAND);
             AtomicU64::new(bits)
         });
         let state = words.collect();
         site.taken_in_hand(roots.len());
-        Self {
-            lot: Mutex::new(Some(lot)),
+        let held = Arc::new(Self {
+            lot: Mutex::new(Some(lot.clone())),
             roots: roots.into(),
             state,
             expired: AtomicBool::new(false),
+            rests,
             since: site.clock.now(),
             site: Arc::clone(site),
             edge,
             sent,
-        }
+        });
+        lot.hold(&held);
+        held
     }
 
     fn bits(&self, at: usize) -> u64 {
@@ -144,6 +169,65 @@ impl Held {
         let any = self.fail_where(IN_HAND, failure);
         self.land_if_expired();
         any
+    }
+
+    /// A tuple's time is over, which its spout knows already.
+    pub(crate) fn expire_one(&self, at: usize, autopsy: &Arc<Autopsy>) {
+        self.expired.store(true, Ordering::SeqCst);
+        self.fail_with(at, autopsy);
+        self.land_if_expired();
+    }
+
+    pub(crate) fn has_in_hand(&self) -> bool {
+        self.state.iter().any(|word| word.load(Ordering::SeqCst) & (IN_HAND * EVERY) != 0)
+    }
+
+    /// Whether nothing else is left of the flight.
+    pub(crate) fn is_alone(&self) -> bool {
+        unpoisoned(&self.lot).as_ref().is_some_and(|lot| lot.shares() == 1)
+    }
+
+    /// What is not ended: its place in here, its root, and where it is.
+    pub(crate) fn open(&self) -> impl Iterator<Item = (usize, Root, Place)> {
+        let (edge, task, sent, begun) = (self.edge, self.site.task, self.sent, Some(self.since));
+        let open = self.roots.iter().enumerate().filter(|(at, _)| self.bits(*at) & OPEN != 0);
+        open.map(move |(at, root)| {
+            let how = if self.bits(at) & IN_HAND == 0 { How::HandedOn } else { How::InHand };
+            (at, *root, Place { edge, task, sent, begun, how })
+        })
+    }
+
+    /// `None`: something of the tree is queued, worked on, or was handed on and is so there. Otherwise all that is left of it is held
+    /// somewhere, and the number is another one after every sign of life: a tuple of it taken, handed on, acked or failed.
+    ///
+    /// The tree is seen as far as the flights go that the tuples came with: what left the spout
+    /// with them, or the bolt that answers later, counts as theirs.
+    pub(crate) fn signs(&self) -> Option<u64> {
+        let signs = self.signs_of_flight(true)?;
+        self.ancestors().iter().try_fold(signs, |signs, held| Some(signs.wrapping_add(held.signs_above()?)))
+    }
+
+    /// The same of flights that wait for this one: what they have handed on is what was asked about.
+    fn signs_above(&self) -> Option<u64> {
+        let signs = self.signs_of_flight(false)?;
+        self.ancestors().iter().try_fold(signs, |signs, held| Some(signs.wrapping_add(held.signs_above()?)))
+    }
+
+    fn ancestors(&self) -> Vec<Arc<Self>> {
+        unpoisoned(&self.lot).as_ref().map(Lot::ancestors).unwrap_or_default()
+    }
+
+    fn signs_of_flight(&self, counts_handed_on: bool) -> Option<u64> {
+        let flight = unpoisoned(&self.lot).as_ref().map(|lot| (lot.shares(), lot.holders()));
+        // After its landing there is nothing that could move.
+        let Some((shares, (taken, holders))) = flight else { return Some(0) };
+        let resting = holders.iter().filter(|held| held.rests && unpoisoned(&held.lot).is_some()).count();
+        let words = holders.iter().flat_map(|held| &held.state).map(|word| word.load(Ordering::SeqCst));
+        let count = |bit: u64| words.clone().map(|word| u64::from((word & (bit * EVERY)).count_ones())).sum();
+        let (open, in_hand): (u64, u64) = (count(OPEN), count(IN_HAND));
+        let is_moving = shares > resting || counts_handed_on && open > in_hand;
+        // Every sign of life makes it greater.
+        (!is_moving).then(|| ((taken as u64) << 32).wrapping_sub(open + in_hand))
     }
 
     fn fail_where(&self, bit: u64, failure: &Failure) -> bool {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU32, AtomicU64 as Total, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::histogram::Histogram;
-use crate::clock::Clock;
-use crate::failure::Autopsy;
+use crate::clock::{Clock, Nanos};
+use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::unpoisoned;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex};
 use crate::topology::plan::Plan;
@@ -72,6 +72,29 @@ impl Books {
             autopsies.pop_front();
         }
         autopsies.push_back(autopsy);
+    }
+
+    /// Of a tuple on that edge, which failed at its consumer. The spout fills in its own part when the failure reaches it.
+    pub(crate) fn autopsy(
+        &self,
+        edge: usize,
+        task: usize,
+        (queued, worked): (Nanos, Nanos),
+        failure: &Failure,
+    ) -> Autopsy {
+        let consumer = self.plan.edges().nth(edge).map(|(consumer, _)| consumer.name.clone());
+        Autopsy {
+            component: consumer.unwrap_or_default(),
+            edge: self.plan.edge_name(edge),
+            task,
+            spout: String::new(),
+            id: None,
+            attempt: 1,
+            queued_us: queued / 1000,
+            executed_us: worked / 1000,
+            kind: failure.kind(),
+            reason: failure.reason().to_owned(),
+        }
     }
 
     pub(crate) fn autopsies(&self) -> Vec<Autopsy> {

@@ -106,7 +106,7 @@ impl Site {
         tracing::warn!(component = self.name(), task = self.task, reason, "task is rebuilt");
     }
 
-    /// The spout fills in its own part when the failure reaches it.
+    /// Of a tuple that came here by that edge.
     pub(crate) fn autopsy(
         &self,
         edge: usize,
@@ -114,18 +114,7 @@ impl Site {
         worked: Nanos,
         failure: &Failure,
     ) -> Arc<Autopsy> {
-        Arc::new(Autopsy {
-            component: self.name().to_owned(),
-            edge: self.books.plan.edge_name(edge),
-            task: self.task,
-            spout: String::new(),
-            id: None,
-            attempt: 1,
-            queued_us: queued / 1000,
-            executed_us: worked / 1000,
-            kind: failure.kind(),
-            reason: failure.reason().to_owned(),
-        })
+        Arc::new(self.books.autopsy(edge, self.task, (queued, worked), failure))
     }
 
     /// Takes charge of a tuple that was dropped without an answer.

@@ -16,13 +16,15 @@ pub(crate) struct QueueSink<T> {
     /// What the queue had no room for, bounded by one step's output.
     parked: VecDeque<Fragment<T>>,
     edge: usize,
+    /// Of the consumer.
+    task: usize,
     producer: Arc<Site>,
 }
 
 impl<T> QueueSink<T> {
-    pub(crate) fn new(inbox: Arc<Inbox<T>>, edge: usize, producer: Arc<Site>) -> Self {
+    pub(crate) fn new(inbox: Arc<Inbox<T>>, edge: usize, task: usize, producer: Arc<Site>) -> Self {
         inbox.add_producer(&producer.wake);
-        Self { inbox, parked: VecDeque::new(), edge, producer }
+        Self { inbox, parked: VecDeque::new(), edge, task, producer }
     }
 }
 
@@ -30,7 +32,7 @@ impl<T: Send> Sink<T> for QueueSink<T> {
     fn push(&mut self, batch: &mut Batch<T>, lot: Lot, now: Nanos) -> bool {
         let full = std::mem::replace(batch, self.inbox.spare());
         self.producer.sent(self.edge, full.len());
-        let fragment = Fragment::new(full, lot, self.edge, now);
+        let fragment = Fragment::new(full, lot, (self.edge, self.task), now);
         if self.parked.is_empty() {
             match self.inbox.push(fragment) {
                 Ok(()) => return true,
@@ -68,7 +70,7 @@ mod tests {
         let books = Arc::new(Books::new(topology.plan().unwrap(), Clock::manual(), 0));
         let site = Arc::new(Site::new(&books, 0, 0, Arc::default()));
         let inbox = Arc::new(Inbox::new(1, Arc::<Wake>::default()));
-        let mut sink = QueueSink::new(Arc::clone(&inbox), 0, site);
+        let mut sink = QueueSink::new(Arc::clone(&inbox), 0, 0, site);
         let mut push = |n: u8| {
             let mut batch = Batch::default();
             batch.push(n, 0);

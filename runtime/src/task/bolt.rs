@@ -105,6 +105,7 @@ impl<B: Bolt> BoltCore<B> {
     fn run(&mut self, fragment: &mut Fragment<B::In>) -> Ran {
         let started = self.site.clock.now();
         let mut run = Run { started, first: fragment.done, timed: 0, failed: 0, fragment };
+        run.fragment.begin(started);
         self.out.begin(run.fragment.lot.clone());
         let mut items = std::mem::take(&mut run.fragment.batch.items);
         let mut rest = items.drain(..);
@@ -281,7 +282,7 @@ impl<B: Bolt> Sink<B::In> for FusedSink<B> {
         let full = std::mem::replace(batch, std::mem::take(&mut self.spare));
         self.producer.sent(self.edge, full.len());
         let blocked = !self.backlog.is_empty();
-        self.backlog.push_back(Fragment::new(full, lot, self.edge, now));
+        self.backlog.push_back(Fragment::new(full, lot, (self.edge, self.producer.task), now));
         !blocked && self.work()
     }
 

@@ -1,8 +1,8 @@
 //! Running bolts that answer later.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
+use super::inactivity::Inactivity;
 use super::life::Life;
 use super::{BLOCKED_WAIT, Phase, Step, Task, Ticker};
 use crate::clock::{Nanos, millis};
@@ -29,7 +29,7 @@ pub(crate) struct DeferredTask<B: DeferredBolt> {
     site: Arc<Site>,
     inbox: Arc<Inbox<B::In>>,
     ticker: Option<Ticker>,
-    timeouts: Timeouts,
+    inactivity: Inactivity,
     held_count_max: usize,
     flush: FlushState,
 }
@@ -43,67 +43,6 @@ struct FlushState {
     failures: u32,
     backoff: Backoff,
     rng: Rng,
-}
-
-/// Deadlines of held tuples. All tuples of a fragment were taken at the same time, so they share one.
-///
-/// Time during which the task is held up by its consumers does not count: nobody could have answered then, and back-pressure alone
-/// fails no tuple.
-struct Timeouts {
-    after_ms: Option<u64>,
-    /// How long the task has been held up in all, and since when it is.
-    held_up: Nanos,
-    held_up_since: Option<Nanos>,
-    /// In the order of the deadlines, which are in time that counts. Fragments whose tuples are all ended are dead.
-    queue: VecDeque<(Nanos, Weak<Held>)>,
-}
-
-impl Timeouts {
-    fn new(after_ms: Option<u64>) -> Self {
-        Self { after_ms, held_up: 0, held_up_since: None, queue: VecDeque::new() }
-    }
-
-    fn watch(&mut self, held: &Arc<Held>, now: Nanos) {
-        if let Some(ms) = self.after_ms {
-            self.queue.push_back((self.counted(now).saturating_add(millis(ms)), Arc::downgrade(held)));
-        }
-    }
-
-    /// Says whether the task is held up now.
-    fn hold_up(&mut self, is_held_up: bool, now: Nanos) {
-        if is_held_up {
-            self.held_up_since.get_or_insert(now);
-        } else if let Some(since) = self.held_up_since.take() {
-            self.held_up += now.saturating_sub(since);
-        }
-    }
-
-    /// The time that counts.
-    fn counted(&self, now: Nanos) -> Nanos {
-        self.held_up_since.unwrap_or(now).saturating_sub(self.held_up)
-    }
-
-    /// Fails what is due. True if anything was.
-    fn expire(&mut self, now: Nanos) -> bool {
-        let (mut any, counted) = (false, self.counted(now));
-        while let Some((due, held)) = self.queue.front() {
-            match held.upgrade() {
-                Some(held) if *due <= counted => {
-                    let ms = self.after_ms.unwrap_or(0);
-                    any |= held
-                        .expire(&Failure::retry(format!("held for longer than message_timeout_ms = {ms}")));
-                }
-                Some(_) => break,
-                None => {}
-            }
-            self.queue.pop_front();
-        }
-        any
-    }
-
-    fn next(&self) -> Option<Nanos> {
-        self.queue.front().map(|(due, _)| due.saturating_add(self.held_up))
-    }
 }
 
 impl<B: DeferredBolt> DeferredTask<B> {
@@ -130,17 +69,15 @@ impl<B: DeferredBolt> DeferredTask<B> {
             inbox,
             ticker: Ticker::new(tick_ms, site.clock.now()),
             site,
-            timeouts: Timeouts::new(limits.message_timeout_ms),
+            inactivity: Inactivity::new(limits.inactivity_timeout_ms),
             held_count_max: limits.held_count_max,
             flush,
         })
     }
 
     fn run(&mut self, mut fragment: Fragment<B::In>, now: Nanos) {
-        let (edge, count) = (fragment.edge, fragment.batch.len());
-        let held = Held::new(fragment.lot.clone(), &fragment.batch.roots, &self.site, edge, fragment.sent);
-        let held = Arc::new(held);
-        self.timeouts.watch(&held, now);
+        let count = fragment.batch.len();
+        let held = Held::at_rest(&fragment, &self.site);
         let mut items = std::mem::take(&mut fragment.batch.items);
         fragment.done = count;
         for (at, item) in items.drain(..).enumerate() {
@@ -161,6 +98,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
         fragment.batch.items = items;
         self.inbox.give_back(fragment.into_buffers());
         let done = self.site.clock.now();
+        self.inactivity.watch(&held, now);
         self.site.executed(count, done.saturating_sub(now));
         self.send(done);
         self.flush.dirty = true;
@@ -209,7 +147,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
         let retry = (self.flush.dirty || phase == Phase::Draining && self.site.in_hand() > 0)
             .then_some(self.flush.not_before);
         let ticker = self.ticker.as_ref().map(Ticker::due);
-        Step::Wait([retry, ticker, self.timeouts.next()].into_iter().flatten().min())
+        Step::Wait([retry, ticker, self.inactivity.next()].into_iter().flatten().min())
     }
 }
 
@@ -217,8 +155,8 @@ impl<B: DeferredBolt> Task for DeferredTask<B> {
     fn step(&mut self, phase: Phase) -> Step {
         let now = self.site.clock.now();
         let is_free = self.out.unpark(now);
-        self.timeouts.hold_up(!is_free, now);
-        let mut progress = self.site.fail_orphans(None) | self.timeouts.expire(now);
+        self.inactivity.hold_up(!is_free, now);
+        let mut progress = self.site.fail_orphans(None) | self.inactivity.expire(now);
         if !is_free {
             return Step::Wait(Some(now.saturating_add(BLOCKED_WAIT)));
         }

@@ -2,6 +2,7 @@
 
 pub(crate) mod bolt;
 pub(crate) mod deferred;
+mod inactivity;
 pub(crate) mod life;
 pub(crate) mod sink;
 pub(crate) mod spout;

@@ -115,8 +115,7 @@ impl<S: AsyncSink> SinkTask<S> {
             if self.waiting.is_empty() {
                 self.since = now;
             }
-            let (lot, roots) = (fragment.lot.clone(), &fragment.batch.roots);
-            let held = Arc::new(Held::new(lot, roots, &self.site, fragment.edge, fragment.sent));
+            let held = Held::in_work(&fragment, &self.site);
             fragment.done = fragment.batch.len();
             let anchored = fragment.batch.items.drain(..).enumerate();
             self.waiting.extend(anchored.map(|(at, item)| (item, Anchor::new(Arc::clone(&held), at))));

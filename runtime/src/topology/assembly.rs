@@ -243,7 +243,8 @@ impl Assembly {
         edges.connect(self, |_, place| {
             let (inboxes, edge) = (Arc::clone(&inboxes), first_edge + place);
             let lanes: Lanes<T> = Arc::new(move |origin, task| {
-                Box::new(QueueSink::new(Arc::clone(&inboxes[task]), edge, Arc::clone(&origin.site)))
+                let inbox = Arc::clone(&inboxes[task]);
+                Box::new(QueueSink::new(inbox, edge, task, Arc::clone(&origin.site)))
             });
             Connection { lanes, tasks: worker_of.len(), local: Arc::clone(&worker_of), fused: false }
         });

@@ -86,7 +86,7 @@ fn what_is_handed_on_does_not_time_out_however_long_it_waits_downstream() {
         let sums = topology.spout("numbers", log.spout()).shuffle().deferred("sum", Sum::default);
         sums.shuffle().sink("away", || Away);
         let mut driver =
-            Driver::new(&topology, Config { message_timeout_ms: Some(1000), ..tight() }, seed).unwrap();
+            Driver::new(&topology, Config { inactivity_timeout_ms: Some(1000), ..tight() }, seed).unwrap();
         driver.advance(Duration::from_mins(10));
         let snapshot = driver.snapshot();
         let sum = snapshot.component("sum").unwrap();

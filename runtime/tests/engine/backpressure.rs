@@ -72,7 +72,7 @@ fn a_slow_branch_does_not_fail_by_timeout_while_it_is_queued() {
     let topology = Topology::new("t");
     let numbers = topology.spout("numbers", log.spout());
     numbers.shuffle().for_each("end", |_| ());
-    let mut driver = Driver::new(&topology, Config { message_timeout_ms: Some(1), ..tight() }, 0).unwrap();
+    let mut driver = Driver::new(&topology, Config { inactivity_timeout_ms: Some(1), ..tight() }, 0).unwrap();
     driver.clock().advance(std::time::Duration::from_hours(1));
     assert_eq!(driver.run().failed, 0);
 }

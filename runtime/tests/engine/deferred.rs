@@ -60,7 +60,10 @@ fn every_way_to_lose_a_tuple_fails_it_with_its_reason() {
     driver.advance(Duration::from_millis(29_999));
     assert_eq!(reason(5), None, "not yet");
     driver.advance(Duration::from_millis(1));
-    assert_eq!(reason(5).as_deref(), Some("held for longer than message_timeout_ms = 30000"));
+    assert_eq!(
+        reason(5).as_deref(),
+        Some("held, and nothing has happened to it for inactivity_timeout_ms = 30000")
+    );
     assert_eq!(log.acked(), [0, 6, 7]);
     assert_balanced(&driver.snapshot());
 }
@@ -69,7 +72,7 @@ fn every_way_to_lose_a_tuple_fails_it_with_its_reason() {
 fn without_a_timeout_tuples_are_held_for_ever() {
     let log = Log::of(6);
     let topology = careless(&log);
-    let config = Config { attempts_max: Some(1), message_timeout_ms: None, ..Config::default() };
+    let config = Config { attempts_max: Some(1), inactivity_timeout_ms: None, ..Config::default() };
     let mut driver = Driver::new(&topology, config, 0).unwrap();
     driver.advance(Duration::from_secs(1_000_000));
     assert_eq!(driver.snapshot().component("careless").unwrap().pending, 1);

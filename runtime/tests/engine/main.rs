@@ -16,4 +16,5 @@ mod sinks;
 mod spouts;
 mod streams;
 mod threads;
+mod timeouts;
 mod word_count;

@@ -175,7 +175,7 @@ fn a_spout_at_the_limit_of_pending_tuples_is_called_in_its_own_time() {
             .shuffle()
             .deferred("hoard", Hoard::default)
             .end();
-        let limits = Config { spout_pending_count_max: 3, message_timeout_ms: None, ..tight() };
+        let limits = Config { spout_pending_count_max: 3, inactivity_timeout_ms: None, ..tight() };
         let mut driver = Driver::new(&topology, limits, 0).unwrap();
         driver.advance(Duration::from_millis(10_500));
         assert_eq!(seen.all(), vec![3; calls]);

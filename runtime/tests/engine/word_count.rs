@@ -116,11 +116,10 @@ impl DeferredBolt for Count {
 
     fn flush(&mut self, _: &mut Emitter<Nothing>) -> Result<(), Failure> {
         let changes = [self.counts.changes()?, self.counted.changes()?].concat();
-        if !changes.is_empty() {
-            self.state.apply(&changes)?;
-            self.counts.flushed();
-            self.counted.flushed();
-        }
+        // Also without changes: what was counted before a panic may have been read back without being durable.
+        self.state.apply(&changes)?;
+        self.counts.flushed();
+        self.counted.flushed();
         self.waiting.take().ack();
         Ok(())
     }
@@ -265,7 +264,7 @@ fn starvation_and_panics_are_found() {
         words.shuffle().deferred("hoard", || Hoard(Anchors::new())).end();
         topology
     });
-    let config = Config { message_timeout_ms: None, ..Config::default() };
+    let config = Config { inactivity_timeout_ms: None, ..Config::default() };
     let report = starving.config(config).seeds(0..1).run();
     let reason = report.failure.unwrap().reason;
     assert_eq!(reason, "starved: no tuple was acked any more; `words` has 9 pending, `hoard` has 9 pending");

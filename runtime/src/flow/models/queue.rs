@@ -14,7 +14,7 @@ use crate::flow::wake::Wake;
 fn fragment(n: u8, lot: Lot) -> Fragment<u8> {
     let mut batch = Batch::default();
     batch.push(n, 0);
-    Fragment::new(batch, lot, 0, 0)
+    Fragment::new(batch, lot, (0, 0), 0)
 }
 
 fn value(mut fragment: Fragment<u8>) -> u8 {

@@ -6,14 +6,23 @@ use loom::thread;
 
 use super::{Heard, autopsy, books, flight, model, plan};
 use crate::failure::Failure;
-use crate::flow::flight::Lot;
+use crate::flow::flight::{Ids, Lot, Root};
+use crate::flow::fragment::{Batch, Fragment};
 use crate::flow::held::Held;
+use crate::flow::home::Home;
+use crate::metrics::site::Site;
 use crate::tuple::{Anchor, Anchors};
 
 fn heard(home: &crate::flow::home::Home) -> Heard {
     let mut heard = Heard::default();
     heard.hear(home);
     heard
+}
+
+/// All of a flight, taken in hand.
+#[expect(clippy::needless_pass_by_value, reason = "what took it has the only share")]
+fn taken(lot: Lot, roots: &[Root], site: &Arc<Site>) -> Arc<Held> {
+    Held::of(&lot, roots, site, (0, 0), true)
 }
 
 #[test]
@@ -41,7 +50,7 @@ fn a_tuple_answered_for_by_several_is_answered_for_once() {
         let (books, site, _) = books(&plan);
         let (lot, home) = flight(2);
         site.sent(0, 2);
-        let held = Arc::new(Held::new(lot, &[0, 1], &site, 0, 0));
+        let held = taken(lot, &[0, 1], &site);
         let anchors: Vec<_> =
             (0..2).map(|at| Some(Anchors::from_iter([Anchor::new(Arc::clone(&held), at)]))).collect();
         anchors.iter().flatten().for_each(Anchors::hand_on);
@@ -65,7 +74,7 @@ fn what_times_out_while_the_last_other_tuple_is_acked_has_failed() {
         let (books, site, _) = books(&plan);
         let (lot, home) = flight(2);
         site.sent(0, 2);
-        let held = Arc::new(Held::new(lot, &[0, 1], &site, 0, 0));
+        let held = taken(lot, &[0, 1], &site);
         let [acked, late] = [0, 1].map(|at| Anchors::from_iter([Anchor::new(Arc::clone(&held), at)]));
         acked.hand_on();
         let acks = thread::spawn(move || acked.ack());
@@ -88,7 +97,7 @@ fn an_answer_and_a_timeout_at_once_are_one_answer() {
         let (books, site, _) = books(&plan);
         let (lot, home) = flight(1);
         site.sent(0, 1);
-        let held = Arc::new(Held::new(lot, &[0], &site, 0, 0));
+        let held = taken(lot, &[0], &site);
         let anchor = Anchor::new(Arc::clone(&held), 0);
         let acks = thread::spawn(move || anchor.ack());
         let expired = held.expire(&Failure::retry("late"));
@@ -108,7 +117,7 @@ fn a_dropped_tuple_fails_while_its_task_ends() {
         let (books, site, _) = books(&plan);
         let (lot, home) = flight(2);
         site.sent(0, 2);
-        let held = Arc::new(Held::new(lot, &[0, 1], &site, 0, 0));
+        let held = taken(lot, &[0, 1], &site);
         let [dropped, acked] = [0, 1].map(|at| Anchor::new(Arc::clone(&held), at));
         drop(held);
         let drops = thread::spawn(move || drop(dropped));
@@ -129,7 +138,7 @@ fn a_tuple_dropped_while_others_time_out_fails() {
         let (books, site, _) = books(&plan);
         let (lot, home) = flight(2);
         site.sent(0, 2);
-        let held = Arc::new(Held::new(lot, &[0, 1], &site, 0, 0));
+        let held = taken(lot, &[0, 1], &site);
         let [dropped, late] = [0, 1].map(|at| Anchor::new(Arc::clone(&held), at));
         let drops = thread::spawn(move || drop(dropped));
         held.expire(&Failure::retry("late"));
@@ -140,5 +149,47 @@ fn a_tuple_dropped_while_others_time_out_fails() {
         assert_eq!(heard, Heard { failed: vec![0, 1], good: Some(vec![]) }, "both have failed");
         assert_eq!((site.in_hand(), books.settled()), (0, true));
         drop((late, held));
+    });
+}
+
+#[test]
+fn a_deadline_and_an_answer_at_once_are_one_end() {
+    let plan = plan();
+    model(move || {
+        let (books, site, _) = books(&plan);
+        let (progress, home) = (Arc::default(), Arc::new(Home::new(Arc::default())));
+        let mut ids = Ids::default();
+        (0..2).for_each(|id| {
+            ids.push(id);
+        });
+        let lot = Lot::watched(Arc::clone(&home), ids, 0, &progress);
+        let mut batch = Batch { items: vec![(); 2], roots: vec![0, 1] };
+        site.sent(0, 2);
+        let mut fragment = Fragment::new(std::mem::take(&mut batch), lot, (0, 0), 0);
+        let held = Held::at_rest(&fragment, &site);
+        fragment.done = 2;
+        fragment.batch.items.clear();
+        drop(fragment);
+        let [acked, failed] = [0, 1].map(|at| Anchor::new(Arc::clone(&held), at));
+        drop(held);
+        let answers = thread::spawn(move || {
+            acked.ack();
+            failed.fail(Failure::retry("at last"));
+        });
+        let late = progress.time_out(2);
+        let autopsy = autopsy(&site);
+        let mut ended: Vec<u64> = Vec::new();
+        for late in late {
+            ended.push(u64::from(late.root));
+            let (held, at) = late.held.unwrap();
+            held.expire_one(at, &autopsy);
+        }
+        answers.join().unwrap();
+        let heard = heard(&home);
+        assert!(!heard.failed.contains(&0));
+        ended.extend(heard.failed.into_iter().chain(heard.good.unwrap()));
+        ended.sort_unstable();
+        assert_eq!(ended, [0, 1], "each has one end");
+        assert_eq!((site.in_hand(), books.settled()), (0, true));
     });
 }

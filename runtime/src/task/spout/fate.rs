@@ -9,6 +9,7 @@ use crate::component::spout::Spout;
 use crate::failure::{Autopsy, Failure, FailureKind};
 use crate::flow::flight::{Ids, Root};
 use crate::flow::home::{Home, News};
+use crate::flow::progress::Late;
 use crate::retry::Verdict;
 
 impl<S: Spout> SpoutTask<S> {
@@ -24,6 +25,7 @@ impl<S: Spout> SpoutTask<S> {
         }
         self.home = Arc::new(Home::new(Arc::clone(&self.site.wake)));
         self.retries.clear();
+        self.deadlines.clear();
         self.pending = 0;
         self.exhausted = false;
         self.attend_from = 0;
@@ -129,6 +131,25 @@ impl<S: Spout> SpoutTask<S> {
         any
     }
 
+    /// Fails what has been out for too long. True if there was anything.
+    pub(super) fn time_out(&mut self, now: Nanos) -> bool {
+        let mut any = false;
+        let home = Arc::clone(&self.home);
+        while let Some((ids, late)) = self.deadlines.expire(now) {
+            for Late { root, place, held } in late {
+                // The rest is about an instance that has just been lost.
+                let Some(id) = ids.get(root).filter(|_| Arc::ptr_eq(&home, &self.home)) else { continue };
+                any = true;
+                let autopsy = Arc::new(self.deadlines.autopsy(&self.site.books, &place, now));
+                if let Some((held, at)) = held {
+                    held.expire_one(at, &autopsy);
+                }
+                self.failed(id, &autopsy, now);
+            }
+        }
+        any
+    }
+
     /// A failed tuple that the spout cannot give again is given up: its failures are in the books already, this is why there is no more.
     #[cold]
     fn gone(&mut self, id: u64) {
@@ -147,7 +168,13 @@ impl<S: Spout> SpoutTask<S> {
     }
 
     /// What the spout itself has to say of a tuple.
-    fn own_autopsy(&self, id: Option<u64>, attempt: u32, kind: FailureKind, reason: String) -> Autopsy {
+    pub(super) fn own_autopsy(
+        &self,
+        id: Option<u64>,
+        attempt: u32,
+        kind: FailureKind,
+        reason: String,
+    ) -> Autopsy {
         let name = self.site.name();
         Autopsy {
             component: name.to_owned(),

@@ -1,9 +1,12 @@
 //! Running spouts: when they emit; `fate` has what becomes of it.
 
+mod deadlines;
 mod fate;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+
+use deadlines::Deadlines;
 
 use super::life::Life;
 use super::{BLOCKED_WAIT, Phase, Step, Task};
@@ -14,7 +17,6 @@ use crate::component::spout::{Next, Spout, SpoutEmitter};
 use crate::config::Config;
 use crate::emitter::Emitter;
 use crate::failure::Failure;
-use crate::flow::flight::Lot;
 use crate::flow::home::{Home, News};
 use crate::metrics::site::Site;
 use crate::retry::{Backoff, Retries};
@@ -27,6 +29,7 @@ pub(crate) struct SpoutTask<S: Spout> {
     home: Arc<Home>,
     news: Vec<News>,
     retries: Retries,
+    deadlines: Deadlines,
     rng: Rng,
     waker: TaskWaker,
     pending_count_max: usize,
@@ -62,6 +65,7 @@ impl<S: Spout> SpoutTask<S> {
             site,
             news: Vec::new(),
             retries: Retries::new(limits),
+            deadlines: Deadlines::new(limits.message_timeout_ms),
             rng,
             waker,
             pending_count_max: limits.spout_pending_count_max,
@@ -144,11 +148,11 @@ impl<S: Spout> SpoutTask<S> {
         self.pending += new;
         self.show();
         if !ids.is_empty() {
-            let lot = Lot::of_spout(Arc::clone(&self.home), ids, now);
+            let lot = self.deadlines.flight(&self.home, ids, now);
             self.out.out.begin(lot.clone());
             if let Err(failure) = self.out.out.end(now) {
-                let autopsy = self.site.autopsy(usize::MAX, 0, 0, &failure);
-                lot.fail_all(&autopsy);
+                let why = failure.reason().to_owned();
+                lot.fail_all(&Arc::new(self.own_autopsy(None, 1, failure.kind(), why)));
             }
         } else if let Err(failure) = self.out.out.end(now) {
             self.site.error(failure.reason());
@@ -181,7 +185,7 @@ impl<S: Spout> SpoutTask<S> {
         let asked = if self.is_full() { self.attend_from } else { self.idle_until };
         let idle = (phase == Phase::Running && !self.exhausted && asked < Nanos::MAX).then_some(asked);
         let replay = self.retries.next_due().map(|due| due.max(self.replay_from));
-        Step::Wait([idle, replay].into_iter().flatten().min())
+        Step::Wait([idle, replay, self.deadlines.next()].into_iter().flatten().min())
     }
 }
 
@@ -191,7 +195,7 @@ impl<S: Spout> Task for SpoutTask<S> {
         if let Err(until) = self.life.revive(now, &self.site) {
             return Step::Wait(Some(until));
         }
-        let mut progress = self.hear(now);
+        let mut progress = self.hear(now) | self.time_out(now);
         let is_blocked = !self.out.out.unpark(now);
         if !is_blocked {
             progress |= self.replay(now);

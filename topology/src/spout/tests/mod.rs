@@ -90,7 +90,7 @@ fn bench_of(broker: &Broker, options: LogSpoutOptions, limits: &Config) -> Bench
         .sink("nowhere", || Nowhere);
     // One record a flight: otherwise an ack is heard of with those of its siblings.
     let limits =
-        Config { batch_count_max: 1, message_timeout_ms: None, attempts_max: Some(3), ..limits.clone() };
+        Config { batch_count_max: 1, inactivity_timeout_ms: None, attempts_max: Some(3), ..limits.clone() };
     let driver = Driver::new(&topology, limits, 7).unwrap();
     let mut bench = Bench { broker: broker.clone(), desk, health, driver };
     bench.settle();

@@ -1,0 +1,136 @@
+//! What a flight remembers of its tuples beside its shares: which have failed, who holds some, and, for flights that may time out, where
+//! each of their batches is.
+
+use std::sync::{Arc, Weak};
+
+use super::flight::{Root, UNTRACKED, unpoisoned};
+use super::held::Held;
+use crate::clock::Nanos;
+use crate::sync::Mutex;
+
+/// Locked on failure, on landing, and whenever a component takes tuples in hand; a [`Stay`] locks it too.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    failed: Vec<Root>,
+    /// Everybody who has ever held tuples of the flight.
+    held: Vec<Weak<Held>>,
+    stays: Vec<(u64, Place, Box<[Root]>)>,
+    next_stay: u64,
+}
+
+/// Where some tuples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The edge that they are on; its consumer is where they are queued, worked on or held.
+    pub(crate) edge: usize,
+    pub(crate) task: usize,
+    pub(crate) sent: Nanos,
+    /// Since when they are worked on or held; `None`: they are queued.
+    pub(crate) begun: Option<Nanos>,
+    pub(crate) how: How,
+}
+
+/// What keeps tuples where they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Batch,
+    InHand,
+    HandedOn,
+}
+
+/// A tuple that is not done although its time is over, and the component that may hold it.
+#[derive(Debug)]
+pub(crate) struct Late {
+    pub(crate) root: Root,
+    pub(crate) place: Place,
+    pub(crate) held: Option<(Arc<Held>, usize)>,
+}
+
+impl Progress {
+    /// False if that root has failed before.
+    pub(crate) fn fail(&self, root: Root) -> bool {
+        let mut state = unpoisoned(&self.0);
+        let first = !state.failed.contains(&root);
+        if first {
+            state.failed.push(root);
+        }
+        first
+    }
+
+    pub(crate) fn take_failed(&self) -> Vec<Root> {
+        std::mem::take(&mut unpoisoned(&self.0).failed)
+    }
+
+    pub(crate) fn hold(&self, held: &Arc<Held>) {
+        unpoisoned(&self.0).held.push(Arc::downgrade(held));
+    }
+
+    /// How many have ever held tuples of the flight, and those who still do. To be let go of where no lock is held: dropping one may
+    /// reach far.
+    pub(crate) fn holders(&self) -> (usize, Vec<Arc<Held>>) {
+        let state = unpoisoned(&self.0);
+        (state.held.len(), state.held.iter().filter_map(Weak::upgrade).collect())
+    }
+
+    /// Fails every one of the `count` roots that is not done, and says where it is.
+    pub(crate) fn time_out(&self, count: Root) -> Vec<Late> {
+        let (_, holders) = self.holders();
+        let mut state = unpoisoned(&self.0);
+        let mut late: Vec<Option<Late>> = (0..count).map(|_| None).collect();
+        let mut found = |root: Root, place: Place, held: Option<(Arc<Held>, usize)>| {
+            if root != UNTRACKED
+                && let Some(late) = late.get_mut(root as usize)
+                && late.as_ref().is_none_or(|other| place.sent < other.place.sent)
+            {
+                *late = Some(Late { root, place, held });
+            }
+        };
+        for (_, place, roots) in &state.stays {
+            roots.iter().for_each(|root| found(*root, *place, None));
+        }
+        for held in &holders {
+            held.open().for_each(|(at, root, place)| found(root, place, Some((Arc::clone(held), at))));
+        }
+        let late: Vec<Late> =
+            late.into_iter().flatten().filter(|late| !state.failed.contains(&late.root)).collect();
+        state.failed.extend(late.iter().map(|late| late.root));
+        drop(state);
+        late
+    }
+}
+
+/// A batch of a flight that may time out, on its way or being worked on.
+#[derive(Debug)]
+pub(crate) struct Stay {
+    progress: Arc<Progress>,
+    number: u64,
+}
+
+impl Stay {
+    pub(crate) fn new(progress: &Arc<Progress>, place: Place, roots: &[Root]) -> Self {
+        let mut state = unpoisoned(&progress.0);
+        let number = state.next_stay;
+        state.next_stay += 1;
+        state.stays.push((number, place, roots.into()));
+        drop(state);
+        Self { progress: Arc::clone(progress), number }
+    }
+
+    /// It is worked on from now on.
+    pub(crate) fn begin(&self, now: Nanos) {
+        let mut state = unpoisoned(&self.progress.0);
+        let stay = state.stays.iter_mut().find(|(number, ..)| *number == self.number);
+        if let Some((_, place, _)) = stay {
+            place.begun.get_or_insert(now);
+        }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        unpoisoned(&self.progress.0).stays.retain(|(number, ..)| *number != self.number);
+    }
+}
