@@ -38,7 +38,7 @@ pub struct Config {
     pub retry_backoff_ms_max: u64,
     /// Attempts of a tuple before its spout is told that it is exhausted; `None` tries for ever.
     pub attempts_max: Option<u32>,
-    /// How many of the last autopsies a snapshot holds.
+    /// How many of the last autopsies a snapshot holds, and so many a minute at most go to the log.
     pub autopsies_count_max: usize,
     /// Runs equally parallel components joined by local-or-shuffle in one step, without a queue between them.
     pub fusion: bool,

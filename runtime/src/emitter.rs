@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::clock::Nanos;
 use crate::component::bolt::StreamId;
-use crate::failure::Failure;
+use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root, UNTRACKED};
+use crate::metrics::site::Site;
 use crate::route::Port;
 use crate::tuple::Anchors;
 
@@ -15,6 +17,7 @@ use crate::tuple::Anchors;
 ///
 /// Tuples are collected and leave the task together, at the end of a step at the latest.
 pub struct Emitter<T> {
+    site: Arc<Site>,
     main: Port<T>,
     sides: Vec<(&'static str, Box<dyn AnyPort>)>,
     /// The root that plain emissions descend from.
@@ -48,6 +51,7 @@ struct Collected {
 
 impl<T> Emitter<T> {
     pub(crate) fn new(
+        site: Arc<Site>,
         main: Port<T>,
         sides: Vec<(&'static str, Box<dyn AnyPort>)>,
         batch_count_max: usize,
@@ -55,7 +59,7 @@ impl<T> Emitter<T> {
         // Dealt to many tasks, a batch falls into pieces; a larger one keeps the pieces worth their way.
         let full_at = batch_count_max.saturating_mul(main.lanes().div_ceil(2));
         let anchoring = Anchoring::Input(None);
-        Self { main, sides, root: UNTRACKED, anchoring, full_at, emitted: 0, misuse: None }
+        Self { site, main, sides, root: UNTRACKED, anchoring, full_at, emitted: 0, misuse: None }
     }
 
     /// Makes it collect flights of its own, as deferred bolts do.
@@ -156,8 +160,8 @@ impl<T> Emitter<T> {
         }
         let lot = match &mut self.anchoring {
             Anchoring::Input(Some(lot)) => lot.clone(),
-            Anchoring::Input(None) => Lot::untracked(),
-            Anchoring::Derived(collected) => Lot::derived(std::mem::take(collected).groups),
+            Anchoring::Input(None) => Lot::untracked(&self.site.books),
+            Anchoring::Derived(collected) => Lot::derived(std::mem::take(collected).groups, &self.site.books),
         };
         let sent = catch_unwind(AssertUnwindSafe(|| {
             let mut open = self.main.flush(&lot, now);
@@ -236,8 +240,10 @@ impl<T> Drop for Emitter<T> {
     fn drop(&mut self) {
         // Collected and never sent: possible only if the engine itself fell over in the middle of a step.
         if let Anchoring::Input(Some(lot)) = &self.anchoring {
-            self.main.fail_collected(lot);
-            self.sides.iter().for_each(|(_, port)| port.fail_collected(lot));
+            let own = self.site.own_autopsy("dropped before it was sent".to_owned());
+            let autopsy = Arc::new(Autopsy { spout: String::new(), ..own });
+            self.main.fail_collected(lot, &autopsy);
+            self.sides.iter().for_each(|(_, port)| port.fail_collected(lot, &autopsy));
         }
     }
 }
@@ -296,7 +302,7 @@ pub(crate) trait AnyPort: Send {
     fn flush(&mut self, lot: &Lot, now: Nanos) -> bool;
     fn unpark(&mut self, now: Nanos) -> bool;
     fn is_empty(&self) -> bool;
-    fn fail_collected(&self, lot: &Lot);
+    fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>);
     fn clear(&mut self);
     fn close(&mut self);
 }
@@ -318,8 +324,8 @@ impl<U: Send + 'static> AnyPort for Port<U> {
         self.is_empty()
     }
 
-    fn fail_collected(&self, lot: &Lot) {
-        self.fail_collected(lot);
+    fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>) {
+        self.fail_collected(lot, autopsy);
     }
 
     fn clear(&mut self) {

@@ -106,6 +106,7 @@ impl Driver {
         for _ in 0..count {
             let drawn = self.rng.index(self.tasks.len());
             self.tasks[drawn].step(self.phase);
+            self.audit();
         }
     }
 
@@ -172,6 +173,21 @@ impl Driver {
     /// Steps as many tasks as there are, drawn at random. If none of them progresses, it does as a worker does that is about to sleep:
     /// every task is stepped once more, and a notification meanwhile means that there is more to do.
     fn round(&mut self) -> Step {
+        let step = self.step_all();
+        // A simulation tells of a wrong book itself, with its seed.
+        if self.simulation.is_none() {
+            self.audit();
+        }
+        step
+    }
+
+    /// Whether producers and consumers agree on what there is.
+    fn audit(&self) {
+        let audited = self.books.audit();
+        assert!(audited.is_ok(), "{audited:?}");
+    }
+
+    fn step_all(&mut self) -> Step {
         self.let_tokio_on();
         let mut progress = false;
         for _ in 0..self.tasks.len() {
@@ -255,6 +271,9 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.tasks.iter_mut().for_each(|task| task.close());
+        self.tasks.clear();
+        let audited = self.books.audit_end();
+        assert!(audited.is_ok() || std::thread::panicking(), "{audited:?}");
     }
 }
 

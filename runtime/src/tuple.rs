@@ -106,6 +106,7 @@ impl Orphan {
     pub(crate) fn fail(self, failure: &Failure) {
         let autopsy = self.held.autopsy(failure);
         self.held.report(self.failing, &autopsy);
+        self.held.site.resumed(1);
     }
 }
 

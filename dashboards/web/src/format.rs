@@ -10,6 +10,12 @@ const MINUS: char = '\u{2212}';
 /// Satoshi in one bitcoin, as decimal places.
 const BTC_PLACES: u32 = 8;
 
+/// A count that is below zero only by mistake; then it is shown as it is.
+pub(crate) fn balance(number: i64) -> String {
+    let sign = if number < 0 { "\u{2212}" } else { "" };
+    sign.to_owned() + &count(number.unsigned_abs())
+}
+
 /// `1 234 567`
 pub(crate) fn count(number: u64) -> String {
     grouped(&number.to_string())
@@ -198,6 +204,8 @@ mod tests {
             (count(0), "0"),
             (count(999), "999"),
             (count(1_234_567), "1 234 567"),
+            (balance(1_234), "1 234"),
+            (balance(-1_234), "−1 234"),
             (eur(decimal("61234.5")), "61 234.50"),
             (eur(decimal("-0.001")), "0.00"),
             (eur(decimal("-1234.005")), "−1 234.01"),

@@ -36,11 +36,12 @@ pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
 fn components(text: &mut Exposition, snapshot: &Snapshot) {
     type Read = fn(&Component) -> Option<f64>;
     #[expect(clippy::cast_precision_loss, reason = "Prometheus samples are floating-point numbers")]
-    let families: [(&str, &str, &str, Read); 9] = [
+    let families: [(&str, &str, &str, Read); 10] = [
         ("trombe_component_emitted_total", "counter", "Tuples emitted.", |c| Some(c.emitted as f64)),
         ("trombe_component_executed_total", "counter", "Tuples executed.", |c| Some(c.executed as f64)),
         ("trombe_component_acked_total", "counter", "Tuples acked.", |c| Some(c.acked as f64)),
         ("trombe_component_failed_total", "counter", "Tuples failed.", |c| Some(c.failed as f64)),
+        ("trombe_component_given_up_total", "counter", "Spout tuples given up.", |c| Some(c.given_up as f64)),
         ("trombe_component_restarts_total", "counter", "Tasks restarted.", |c| Some(c.restarts as f64)),
         ("trombe_component_pending", "gauge", "Tuples on their way.", |c| Some(c.pending as f64)),
         ("trombe_component_queued", "gauge", "Tuples waiting.", |c| Some(c.queue_len as f64)),
@@ -58,11 +59,11 @@ fn components(text: &mut Exposition, snapshot: &Snapshot) {
 }
 
 fn edges(text: &mut Exposition, snapshot: &Snapshot) {
-    type Read = fn(&Edge) -> u64;
+    type Read = fn(&Edge) -> i64;
     let families: [(&str, &str, Read); 4] = [
-        ("trombe_edge_emitted_total", "counter", |edge| edge.emitted),
-        ("trombe_edge_acked_total", "counter", |edge| edge.acked),
-        ("trombe_edge_failed_total", "counter", |edge| edge.failed),
+        ("trombe_edge_emitted_total", "counter", |edge| edge.emitted.cast_signed()),
+        ("trombe_edge_acked_total", "counter", |edge| edge.acked.cast_signed()),
+        ("trombe_edge_failed_total", "counter", |edge| edge.failed.cast_signed()),
         ("trombe_edge_pending", "gauge", |edge| edge.pending),
     ];
     for (name, kind, read) in families {

@@ -32,6 +32,8 @@ pub(crate) struct Component {
     pub(crate) emitted: u64,
     pub(crate) acked: u64,
     pub(crate) failed: u64,
+    /// Of a spout: tuples that ended without being good.
+    pub(crate) given_up: u64,
     pub(crate) pending: u64,
     pub(crate) executed: u64,
     pub(crate) execute_us_p50: Option<f64>,
@@ -61,7 +63,8 @@ pub(crate) struct Edge {
     pub(crate) emitted: u64,
     pub(crate) acked: u64,
     pub(crate) failed: u64,
-    pub(crate) pending: u64,
+    /// Below zero only by a mistake of the engine.
+    pub(crate) pending: i64,
 }
 
 /// The autopsy of a failed tuple.
@@ -87,6 +90,7 @@ pub(crate) struct Totals {
     pub(crate) emitted: u64,
     pub(crate) acked: u64,
     pub(crate) failed: u64,
+    pub(crate) given_up: u64,
     pub(crate) pending: u64,
 }
 
@@ -105,6 +109,7 @@ impl Snapshot {
             emitted: sum.emitted + spout.emitted,
             acked: sum.acked + spout.acked,
             failed: sum.failed + spout.failed,
+            given_up: sum.given_up + spout.given_up,
             pending: sum.pending + spout.pending,
         })
     }
@@ -156,12 +161,15 @@ mod tests {
     #[test]
     fn missing_fields_are_absent_not_fatal() {
         let value = json!({"topology": "bitcoin", "components": [
-            {"name": "blocks", "kind": "async-spout", "emitted": 7, "acked": 5, "failed": 1, "pending": 1, "new": []},
+            {"name": "blocks", "kind": "async-spout", "emitted": 7, "acked": 4, "failed": 1, "given_up": 1, "pending": 1, "new": []},
             {"name": "parse", "kind": "bolt", "emitted": 70}
         ]});
         let snapshot = Snapshot::from_value(&value).unwrap();
         let totals = snapshot.totals();
-        assert_eq!((totals.emitted, totals.acked, totals.failed, totals.pending), (7, 5, 1, 1));
+        assert_eq!(
+            (totals.emitted, totals.acked, totals.failed, totals.given_up, totals.pending),
+            (7, 4, 1, 1, 1)
+        );
         assert!(Snapshot::from_value(&json!(3)).is_none());
     }
 

@@ -167,6 +167,10 @@ impl Running {
 
     fn end(&mut self) -> Summary {
         self.stop();
+        if let Err(imbalance) = self.books.audit_end() {
+            tracing::error!(topology = self.books.plan.topology, "{imbalance}");
+            debug_assert!(false, "{imbalance}");
+        }
         // Only now: a spout that was in the midst of `next` when all seemed done has emitted after all.
         Summary::of(&self.snapshot())
     }

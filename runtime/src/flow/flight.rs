@@ -16,6 +16,7 @@ use super::home::{Home, News};
 use super::progress::{Place, Progress, Stay};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
+use crate::metrics::books::Books;
 use crate::sync::{self, Mutex, MutexGuard};
 use crate::tuple::Anchors;
 
@@ -47,8 +48,11 @@ enum Origin {
         born: Nanos,
     },
     /// One entry a root; taken when the root fails, acked on landing otherwise.
-    Derived(Mutex<Vec<Option<Anchors>>>),
-    Untracked,
+    Derived {
+        anchors: Mutex<Vec<Option<Anchors>>>,
+        books: Arc<Books>,
+    },
+    Untracked(Arc<Books>),
 }
 
 impl Lot {
@@ -64,18 +68,25 @@ impl Lot {
     }
 
     /// A flight that stands for held tuples: root `n` decides over `anchors[n]`.
-    pub(crate) fn derived(anchors: Vec<Option<Anchors>>) -> Self {
-        Self::new(Origin::Derived(Mutex::new(anchors)))
+    pub(crate) fn derived(anchors: Vec<Option<Anchors>>, books: &Arc<Books>) -> Self {
+        Self::new(Origin::Derived { anchors: Mutex::new(anchors), books: Arc::clone(books) })
     }
 
     /// A flight that nobody waits for.
-    pub(crate) fn untracked() -> Self {
-        Self::new(Origin::Untracked)
+    pub(crate) fn untracked(books: &Arc<Books>) -> Self {
+        Self::new(Origin::Untracked(Arc::clone(books)))
+    }
+
+    pub(crate) fn books(&self) -> &Books {
+        match &self.0.origin {
+            Origin::Spout { home, .. } => &home.site().books,
+            Origin::Derived { books, .. } | Origin::Untracked(books) => books,
+        }
     }
 
     /// Fails every root of a derived flight.
     pub(crate) fn fail_groups(&self, failure: &Failure) {
-        if let Origin::Derived(anchors) = &self.0.origin {
+        if let Origin::Derived { anchors, .. } = &self.0.origin {
             let groups = std::mem::take(&mut *unpoisoned(anchors));
             groups.into_iter().flatten().for_each(|group| group.fail(failure.clone()));
         }
@@ -104,7 +115,7 @@ impl Lot {
                 }
                 true
             }
-            Origin::Derived(anchors) => {
+            Origin::Derived { anchors, .. } => {
                 // Taken out first: failing the anchors may reach further flights, and no lock is held meanwhile.
                 let failed = unpoisoned(anchors).get_mut(root as usize).map(Option::take);
                 let known = failed.is_some();
@@ -113,7 +124,7 @@ impl Lot {
                 }
                 known
             }
-            Origin::Untracked => false,
+            Origin::Untracked(_) => false,
         }
     }
 }
@@ -144,7 +155,7 @@ impl Lot {
 
     /// Of a flight that stands for held tuples: who holds them.
     pub(crate) fn ancestors(&self) -> Vec<Arc<Held>> {
-        let Origin::Derived(anchors) = &self.0.origin else { return Vec::new() };
+        let Origin::Derived { anchors, .. } = &self.0.origin else { return Vec::new() };
         let mut ancestors: Vec<Arc<Held>> = Vec::new();
         for held in unpoisoned(anchors).iter().flatten().flat_map(Anchors::holders) {
             // Anchors of one batch mostly come together.
@@ -177,11 +188,11 @@ impl Drop for Flight {
                     born: *born,
                 });
             }
-            Origin::Derived(anchors) => {
+            Origin::Derived { anchors, .. } => {
                 let anchors = std::mem::take(anchors.get_mut().unwrap_or_else(PoisonError::into_inner));
                 anchors.into_iter().flatten().for_each(Anchors::ack);
             }
-            Origin::Untracked => {}
+            Origin::Untracked(_) => {}
         }
     }
 }

@@ -1,11 +1,12 @@
 //! The unit of transport: some tuples of one flight, on their way over one edge.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::flight::{Lot, Root, UNTRACKED};
+use super::flight::{Lot, Root};
 use super::progress::{How, Place, Stay};
 use crate::clock::Nanos;
-use crate::failure::{Autopsy, FailureKind};
+use crate::failure::{Autopsy, Failure};
 
 /// Tuples with their roots, as two arrays of equal length.
 #[derive(Debug)]
@@ -52,6 +53,8 @@ pub(crate) struct Fragment<T> {
     pub(crate) lot: Lot,
     /// Index of the edge in the books.
     pub(crate) edge: usize,
+    /// The consumer's task.
+    task: usize,
     pub(crate) sent: Nanos,
     stay: Option<Stay>,
 }
@@ -59,7 +62,7 @@ pub(crate) struct Fragment<T> {
 impl<T> Fragment<T> {
     pub(crate) fn new(batch: Batch<T>, lot: Lot, (edge, task): (usize, usize), sent: Nanos) -> Self {
         let stay = lot.stay(Place { edge, task, sent, begun: None, how: How::Batch }, &batch.roots);
-        Self { batch, done: 0, lot, edge, sent, stay }
+        Self { batch, done: 0, lot, edge, task, sent, stay }
     }
 
     /// Says that it is worked on from now on.
@@ -83,45 +86,49 @@ impl<T> Fragment<T> {
 impl<T> Drop for Fragment<T> {
     fn drop(&mut self) {
         let left = self.batch.roots.get(self.done..).unwrap_or_default();
-        fail_dropped(&self.lot, left.iter().copied());
+        if !left.is_empty() {
+            fail_dropped(&self.lot, (self.edge, self.task), self.sent, left);
+        }
     }
 }
 
-static DROPPED: LazyLock<Arc<Autopsy>> = LazyLock::new(|| {
-    Arc::new(Autopsy {
-        component: String::new(),
-        edge: String::new(),
-        task: 0,
-        spout: String::new(),
-        id: None,
-        attempt: 1,
-        queued_us: 0,
-        executed_us: 0,
-        kind: FailureKind::Retry,
-        reason: "dropped with the queue or the buffer that it waited in".into(),
-    })
-});
-
-/// Fails what is left in a buffer whose flight is known.
-pub(crate) fn fail_dropped(lot: &Lot, roots: impl Iterator<Item = Root>) {
-    for root in roots.filter(|root| *root != UNTRACKED) {
-        lot.fail(root, &DROPPED);
+/// Fails what was on its way when its queue or its buffer went away.
+#[cold]
+fn fail_dropped(lot: &Lot, (edge, task): (usize, usize), sent: Nanos, roots: &[Root]) {
+    let books = lot.books();
+    let failure = Failure::retry("dropped with the queue or the buffer that it waited in");
+    let queued = books.clock.now().saturating_sub(sent);
+    let autopsy = Arc::new(books.autopsy(edge, task, (queued, 0), &failure));
+    for root in roots {
+        if !lot.fail(*root, &autopsy) {
+            books.keep(Autopsy::clone(&autopsy));
+        }
     }
+    books.edges[edge].failed.fetch_add(roots.len() as u64, Ordering::AcqRel);
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::flight::Ids;
+    use crate::Topology;
+    use crate::clock::Clock;
+    use crate::flow::flight::{Ids, UNTRACKED};
     use crate::flow::home::{Home, News};
+    use crate::metrics::books::Books;
+    use crate::metrics::site::Site;
 
-    /// A fragment of tuples 10, 11 and 12, and the place where news of them arrives.
+    /// A fragment of tuples 10, 11 and 12 on its way to the third task of `end`, and the place where news of them arrives.
     fn fragment() -> (Fragment<char>, Arc<Home>) {
-        let home = Arc::new(Home::new(Arc::default()));
+        let topology = Topology::new("t");
+        topology.spout("numbers", 0..1).shuffle().tasks(3).for_each("end", |_| ());
+        let books = Arc::new(Books::new(topology.plan().unwrap(), Clock::manual(), 10));
+        let site = Arc::new(Site::new(&books, 0, 0, Arc::default()));
+        site.sent(0, 3);
+        let home = Arc::new(Home::new(&site));
         let mut ids = Ids::default();
         let roots = (10..13).map(|id| ids.push(id)).collect();
         let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
-        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots }, lot, (0, 0), 0), home)
+        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots }, lot, (0, 2), 0), home)
     }
 
     fn news(home: &Home) -> Vec<String> {
@@ -144,6 +151,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_dropped_is_in_the_books_and_says_where_it_was_although_its_spout_is_gone() {
+        let (fragment, home) = fragment();
+        let site = Arc::clone(home.site());
+        site.clock.advance(std::time::Duration::from_millis(7));
+        drop(home);
+        drop(fragment);
+        let autopsies = site.books.autopsies();
+        assert_eq!(autopsies.iter().map(|autopsy| autopsy.id).collect::<Vec<_>>(), [10, 11, 12].map(Some));
+        for Autopsy { component, edge, task, spout, queued_us, reason, .. } in autopsies {
+            assert_eq!((&*component, &*edge, task, &*spout), ("end", "numbers", 2, "numbers"));
+            assert_eq!(
+                (queued_us, &*reason),
+                (7_000, "dropped with the queue or the buffer that it waited in")
+            );
+        }
+        assert_eq!(site.books.edges[0].pending(), 0);
+    }
+
+    #[test]
     fn a_fragment_worked_off_lands_when_its_last_share_is_gone() {
         let (mut fragment, home) = fragment();
         let share = fragment.lot.clone();
@@ -158,9 +184,10 @@ mod tests {
     #[test]
     fn a_failure_is_told_before_the_flight_has_landed_and_once() {
         let (mut fragment, home) = fragment();
-        assert!(fragment.lot.fail(1, &DROPPED));
-        assert!(fragment.lot.fail(1, &DROPPED));
-        assert!(!fragment.lot.fail(UNTRACKED, &DROPPED), "nobody waits for it");
+        let autopsy = Arc::new(home.site().own_autopsy("on purpose".to_owned()));
+        assert!(fragment.lot.fail(1, &autopsy));
+        assert!(fragment.lot.fail(1, &autopsy));
+        assert!(!fragment.lot.fail(UNTRACKED, &autopsy), "nobody waits for it");
         assert_eq!(news(&home), ["11 failed"]);
         fragment.done = 3;
         drop(fragment);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::flight::{Ids, Root, unpoisoned};
-use super::wake::Wake;
 use crate::clock::Nanos;
 use crate::failure::Autopsy;
+use crate::metrics::site::Site;
 use crate::sync::{AtomicUsize, Mutex};
 
 /// What becomes of a spout's tuples.
@@ -24,12 +24,17 @@ pub(crate) struct Home {
     news: Mutex<Vec<News>>,
     /// Spares the reader the lock when there is nothing.
     len: AtomicUsize,
-    wake: Arc<Wake>,
+    /// The spout's.
+    site: Arc<Site>,
 }
 
 impl Home {
-    pub(crate) fn new(wake: Arc<Wake>) -> Self {
-        Self { news: Mutex::default(), len: AtomicUsize::new(0), wake }
+    pub(crate) fn new(site: &Arc<Site>) -> Self {
+        Self { news: Mutex::default(), len: AtomicUsize::new(0), site: Arc::clone(site) }
+    }
+
+    pub(crate) fn site(&self) -> &Arc<Site> {
+        &self.site
     }
 
     pub(crate) fn post(&self, news: News) {
@@ -37,7 +42,7 @@ impl Home {
         letters.push(news);
         self.len.store(letters.len(), Ordering::Release);
         drop(letters);
-        self.wake.notify();
+        self.site.wake.notify();
     }
 
     /// Moves all news to the end of `into`, in the order they came.
@@ -46,6 +51,19 @@ impl Home {
             let mut letters = unpoisoned(&self.news);
             into.append(&mut letters);
             self.len.store(0, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // The spout is gone and nobody hears of these any more, but why they failed is to be found.
+        let news = std::mem::take(&mut *unpoisoned(&self.news));
+        for news in news {
+            if let News::Failed { id, autopsy } = news {
+                let spout = self.site.name().to_owned();
+                self.site.books.keep(Autopsy { spout, id: Some(id), ..Autopsy::clone(&autopsy) });
+            }
         }
     }
 }

@@ -13,12 +13,20 @@ use crate::sync::{ArrayQueue, AtomicBool, AtomicUsize, Mutex, fence};
 pub(crate) struct Inbox<T> {
     queue: ArrayQueue<Fragment<T>>,
     spares: ArrayQueue<Batch<T>>,
-    /// Tuples waiting, for the metrics.
-    waiting_count: Arc<AtomicUsize>,
+    waiting: Arc<Waiting>,
     consumer: Arc<Wake>,
     producers: Mutex<Vec<Arc<Wake>>>,
     /// Some producer found the queue full and waits for space.
     starved: AtomicBool,
+}
+
+/// Tuples that wait for a task.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// In its queue.
+    pub(crate) queued: AtomicUsize,
+    /// With their producers, until there is room in the queue.
+    pub(crate) parked: AtomicUsize,
 }
 
 impl<T> Inbox<T> {
@@ -26,7 +34,7 @@ impl<T> Inbox<T> {
         Self {
             queue: ArrayQueue::new(batches_max),
             spares: ArrayQueue::new(batches_max),
-            waiting_count: Arc::default(),
+            waiting: Arc::default(),
             consumer,
             producers: Mutex::default(),
             starved: AtomicBool::new(false),
@@ -44,7 +52,7 @@ impl<T> Inbox<T> {
     /// Takes a fragment in, or gives it back if the queue is full; then the producer is woken when there is space.
     pub(crate) fn push(&self, fragment: Fragment<T>) -> Result<(), Fragment<T>> {
         let count = fragment.batch.len();
-        self.waiting_count.fetch_add(count, Ordering::Relaxed);
+        self.waiting.queued.fetch_add(count, Ordering::Relaxed);
         let refused = match self.queue.push(fragment) {
             Ok(()) => None,
             Err(fragment) => {
@@ -60,7 +68,7 @@ impl<T> Inbox<T> {
                 Ok(())
             }
             Some(fragment) => {
-                self.waiting_count.fetch_sub(count, Ordering::Relaxed);
+                self.waiting.queued.fetch_sub(count, Ordering::Relaxed);
                 Err(fragment)
             }
         }
@@ -68,7 +76,7 @@ impl<T> Inbox<T> {
 
     pub(crate) fn pop(&self) -> Option<Fragment<T>> {
         let fragment = self.queue.pop()?;
-        self.waiting_count.fetch_sub(fragment.batch.len(), Ordering::Relaxed);
+        self.waiting.queued.fetch_sub(fragment.batch.len(), Ordering::Relaxed);
         fence(Ordering::SeqCst);
         if self.starved.load(Ordering::Relaxed) && self.starved.swap(false, Ordering::AcqRel) {
             unpoisoned(&self.producers).iter().for_each(|producer| producer.notify());
@@ -90,9 +98,18 @@ impl<T> Inbox<T> {
         drop(self.spares.push(batch));
     }
 
-    /// Counts the tuples waiting.
-    pub(crate) fn gauge(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.waiting_count)
+    pub(crate) fn waiting(&self) -> Arc<Waiting> {
+        Arc::clone(&self.waiting)
+    }
+
+    /// A producer keeps tuples until there is room.
+    pub(crate) fn park(&self, count: usize) {
+        self.waiting.parked.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// They are on their way again.
+    pub(crate) fn unpark(&self, count: usize) {
+        self.waiting.parked.fetch_sub(count, Ordering::Relaxed);
     }
 }
 

@@ -1,13 +1,14 @@
 //! The books: what went over every edge and what became of it, counted exactly.
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, AtomicU64 as Total, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use super::autopsies::Autopsies;
 use super::histogram::Histogram;
 use crate::clock::{Clock, Nanos};
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::unpoisoned;
+use crate::flow::inbox::Waiting;
 use crate::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex};
 use crate::topology::plan::Plan;
 
@@ -20,12 +21,11 @@ pub(crate) struct Books {
     pub(crate) edges: Vec<EdgeBook>,
     /// One list a component, one entry a task.
     pub(crate) tasks: Vec<Vec<Arc<TaskBook>>>,
-    autopsies: Mutex<VecDeque<Autopsy>>,
-    autopsies_count_max: usize,
+    autopsies: Mutex<Autopsies>,
 }
 
 /// `emitted = acked + failed + pending` holds at any time, as pending is defined by it; that pending is what really lies in queues
-/// and hands is what the tests check.
+/// and hands is what [`audit`](super::audit) checks.
 #[derive(Debug, Default)]
 pub(crate) struct EdgeBook {
     pub(crate) emitted: AtomicU64,
@@ -50,7 +50,9 @@ pub(crate) struct TaskBook {
     pub(crate) execute: Histogram,
     /// Of a spout: from emit to ack.
     pub(crate) complete: Histogram,
-    pub(crate) queue: OnceLock<Arc<AtomicUsize>>,
+    pub(crate) waiting: OnceLock<Arc<Waiting>>,
+    /// Input tuples that are neither waiting nor held nor done: of a batch that was interrupted, or dropped and yet to be failed.
+    pub(crate) interrupted: AtomicUsize,
     pub(crate) last_error: Mutex<Option<String>>,
 }
 
@@ -60,18 +62,15 @@ impl Books {
         let tasks =
             plan.components.iter().map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
         let tasks = tasks.collect();
-        Self { plan, clock, edges, tasks, autopsies: Mutex::default(), autopsies_count_max }
+        let autopsies = Mutex::new(Autopsies::new(autopsies_count_max));
+        Self { plan, clock, edges, tasks, autopsies }
     }
 
+    /// Keeps the autopsy of a failed tree, and writes it to the log, unless the log has had enough of them.
     pub(crate) fn keep(&self, autopsy: Autopsy) {
-        if self.autopsies_count_max == 0 {
-            return;
-        }
         let mut autopsies = unpoisoned(&self.autopsies);
-        if autopsies.len() == self.autopsies_count_max {
-            autopsies.pop_front();
-        }
-        autopsies.push_back(autopsy);
+        autopsies.log(&autopsy, &self.plan.topology, self.clock.now());
+        autopsies.keep(autopsy);
     }
 
     /// Of a tuple on that edge, which failed at its consumer. The spout fills in its own part when the failure reaches it.
@@ -98,7 +97,7 @@ impl Books {
     }
 
     pub(crate) fn autopsies(&self) -> Vec<Autopsy> {
-        unpoisoned(&self.autopsies).iter().cloned().collect()
+        unpoisoned(&self.autopsies).kept.iter().cloned().collect()
     }
 
     /// Whether nothing is under way, provided that the spouts emit no more (and no tick does).
@@ -115,39 +114,11 @@ impl Books {
     }
 }
 
-/// What a simulation asks of the books.
+/// What a simulation asks of the books beside an audit.
 impl Books {
     /// Tuples of spouts that are done.
     pub(crate) fn acked(&self) -> u64 {
         self.spouts().map(|task| task.acked.load(Ordering::Acquire)).sum()
-    }
-
-    /// Whether no edge has ended more tuples than it was given, and each holds at least what lies in its consumer's queue and hands.
-    pub(crate) fn audit(&self) -> Result<(), String> {
-        let mut edges = self.edges.iter();
-        for (component, tasks) in self.plan.components.iter().zip(&self.tasks) {
-            let mut pending = 0;
-            for edge in edges.by_ref().take(component.inputs.len()) {
-                let done = edge.acked.load(Ordering::Acquire) + edge.failed.load(Ordering::Acquire);
-                let emitted = edge.emitted.load(Ordering::Acquire);
-                pending += emitted.checked_sub(done).ok_or_else(|| {
-                    format!(
-                        "the books of `{}` are wrong: {done} of {emitted} tuples are done",
-                        component.name
-                    )
-                })?;
-            }
-            let queued = |task: &TaskBook| task.queue.get().map_or(0, |queue| queue.load(Ordering::Acquire));
-            let held: usize =
-                tasks.iter().map(|task| queued(task) + task.pending.load(Ordering::Acquire)).sum();
-            if !component.kind.is_spout() && pending < held as u64 {
-                let name = &component.name;
-                return Err(format!(
-                    "the books of `{name}` are wrong: it has {held} tuples, its edges {pending}"
-                ));
-            }
-        }
-        Ok(())
     }
 
     /// What is not done, in words.
@@ -170,10 +141,8 @@ impl Books {
 }
 
 impl EdgeBook {
-    pub(crate) fn pending(&self) -> u64 {
+    pub(crate) fn pending(&self) -> i64 {
         let done = self.acked.load(Ordering::Acquire) + self.failed.load(Ordering::Acquire);
-        let emitted = self.emitted.load(Ordering::Acquire);
-        debug_assert!(done <= emitted, "{done} of {emitted} tuples are done");
-        emitted.saturating_sub(done)
+        self.emitted.load(Ordering::Acquire).cast_signed().wrapping_sub_unsigned(done)
     }
 }

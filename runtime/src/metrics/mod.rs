@@ -1,5 +1,7 @@
 //! What is counted while a topology runs, and the plain data it is shown as.
 
+mod audit;
+mod autopsies;
 pub(crate) mod books;
 pub(crate) mod histogram;
 pub(crate) mod site;

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::books::{Books, TaskBook};
 use crate::clock::{Clock, Nanos};
-use crate::failure::{Autopsy, Failure};
+use crate::failure::{Autopsy, Failure, FailureKind};
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
 use crate::sync::{AtomicBool, AtomicUsize, Mutex};
@@ -88,6 +88,16 @@ impl Site {
         }
     }
 
+    /// So many input tuples have to wait in the middle of their batch.
+    pub(crate) fn interrupted(&self, count: usize) {
+        self.own.interrupted.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// They go on.
+    pub(crate) fn resumed(&self, count: usize) {
+        self.own.interrupted.fetch_sub(count, Ordering::Relaxed);
+    }
+
     /// Tuples that the component holds and has not handed on.
     pub(crate) fn in_hand(&self) -> usize {
         self.in_hand.load(Ordering::Acquire)
@@ -117,8 +127,26 @@ impl Site {
         Arc::new(self.books.autopsy(edge, self.task, (queued, worked), failure))
     }
 
+    /// Of a tuple that came by no edge: this is a spout and speaks of its own.
+    pub(crate) fn own_autopsy(&self, reason: String) -> Autopsy {
+        let name = self.name();
+        Autopsy {
+            component: name.to_owned(),
+            edge: name.to_owned(),
+            task: self.task,
+            spout: name.to_owned(),
+            id: None,
+            attempt: 1,
+            queued_us: 0,
+            executed_us: 0,
+            kind: FailureKind::Retry,
+            reason,
+        }
+    }
+
     /// Takes charge of a tuple that was dropped without an answer.
     pub(crate) fn orphan(&self, orphan: Orphan) {
+        self.interrupted(1);
         let mut orphans = unpoisoned(&self.orphans);
         if let Some(waiting) = orphans.as_mut() {
             waiting.push(orphan);

@@ -21,7 +21,7 @@ pub struct Snapshot {
     pub components: Vec<ComponentSnapshot>,
     /// Its edges, in the order of their consumers.
     pub edges: Vec<EdgeSnapshot>,
-    /// The last failures, the oldest first.
+    /// The last failures, the oldest first: `autopsies_count_max` of them. The log has them, too.
     pub failures: Vec<Autopsy>,
 }
 
@@ -80,8 +80,8 @@ pub struct EdgeSnapshot {
     pub acked: u64,
     /// Tuples failed.
     pub failed: u64,
-    /// Tuples queued or held.
-    pub pending: u64,
+    /// Tuples queued, worked on or held. Below zero only by a mistake of the engine, which the log then tells of as an error.
+    pub pending: i64,
 }
 
 impl Snapshot {
@@ -97,6 +97,16 @@ impl Snapshot {
             let acked = book.acked.load(Ordering::Acquire);
             let failed = book.failed.load(Ordering::Acquire);
             let emitted = book.emitted.load(Ordering::Acquire);
+            let pending = emitted.cast_signed().wrapping_sub_unsigned(acked + failed);
+            if pending < 0 {
+                let (from, to) = (&input.from, &to.name);
+                tracing::error!(
+                    from,
+                    to,
+                    pending,
+                    "more tuples are done than were sent: a mistake of the engine"
+                );
+            }
             EdgeSnapshot {
                 from: input.from.clone(),
                 stream: input.stream.clone(),
@@ -105,7 +115,7 @@ impl Snapshot {
                 emitted,
                 acked,
                 failed,
-                pending: emitted.saturating_sub(acked + failed),
+                pending,
             }
         });
         Self {
@@ -141,7 +151,9 @@ impl ComponentSnapshot {
             execute_us_p99: execute.quantile(990) / 1000,
             complete_us_p50: complete(500),
             complete_us_p99: complete(990),
-            queue_len: sum(&|task| task.queue.get().map_or(0, |len| len.load(Ordering::Relaxed) as u64)),
+            queue_len: sum(&|task| {
+                task.waiting.get().map_or(0, |len| len.queued.load(Ordering::Relaxed) as u64)
+            }),
             restarts: sum(&|task| u64::from(task.restarts.load(Ordering::Relaxed))),
             last_error: tasks.iter().rev().find_map(|task| unpoisoned(&task.last_error).clone()),
         }

@@ -1,9 +1,12 @@
 //! One stream of a task.
 
+use std::sync::Arc;
+
 use super::Router;
 use crate::clock::Nanos;
+use crate::failure::Autopsy;
 use crate::flow::flight::{Lot, Root};
-use crate::flow::fragment::{Batch, fail_dropped};
+use crate::flow::fragment::Batch;
 use crate::grouping::Clone1;
 
 /// One stream of one task, with all who read it.
@@ -44,9 +47,11 @@ impl<T> Port<T> {
     }
 
     /// Fails what is collected and will never be sent.
-    pub(crate) fn fail_collected(&self, lot: &Lot) {
+    pub(crate) fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>) {
         let direct = self.direct.iter().map(|(_, _, root)| *root);
-        fail_dropped(lot, self.batch.roots.iter().copied().chain(direct));
+        for root in self.batch.roots.iter().copied().chain(direct) {
+            lot.fail(root, autopsy);
+        }
     }
 
     pub(crate) fn clear(&mut self) {

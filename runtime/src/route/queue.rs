@@ -26,6 +26,11 @@ impl<T> QueueSink<T> {
         inbox.add_producer(&producer.wake);
         Self { inbox, parked: VecDeque::new(), edge, task, producer }
     }
+
+    fn park(&mut self, fragment: Fragment<T>) {
+        self.inbox.park(fragment.batch.len());
+        self.parked.push_back(fragment);
+    }
 }
 
 impl<T: Send> Sink<T> for QueueSink<T> {
@@ -36,20 +41,22 @@ impl<T: Send> Sink<T> for QueueSink<T> {
         if self.parked.is_empty() {
             match self.inbox.push(fragment) {
                 Ok(()) => return true,
-                Err(fragment) => self.parked.push_back(fragment),
+                Err(fragment) => self.park(fragment),
             }
         } else {
-            self.parked.push_back(fragment);
+            self.park(fragment);
         }
         false
     }
 
     fn unpark(&mut self, _now: Nanos) -> bool {
         while let Some(fragment) = self.parked.pop_front() {
+            let count = fragment.batch.len();
             if let Err(fragment) = self.inbox.push(fragment) {
                 self.parked.push_front(fragment);
                 return false;
             }
+            self.inbox.unpark(count);
         }
         true
     }
@@ -74,7 +81,7 @@ mod tests {
         let mut push = |n: u8| {
             let mut batch = Batch::default();
             batch.push(n, 0);
-            sink.push(&mut batch, Lot::untracked(), 0)
+            sink.push(&mut batch, Lot::untracked(&books), 0)
         };
         let pop = || inbox.pop().map(|fragment| fragment.batch.items[0]);
 

@@ -107,7 +107,7 @@ impl Process {
             return Some(Ending::Wrong(reason));
         }
         if let Err(reason) = books.audit() {
-            return Some(Ending::Wrong(reason));
+            return Some(Ending::Wrong(reason.to_string()));
         }
         let (acked, struck) = (books.acked(), self.world.struck_count());
         let last = &mut self.progress;

@@ -180,7 +180,7 @@ impl<B: Bolt> BoltCore<B> {
 
     fn tick(&mut self, now: Nanos) {
         let Self { life, out, site, .. } = self;
-        out.begin(Lot::untracked());
+        out.begin(Lot::untracked(&site.books));
         let failure = life.attempt(site, |bolt| bolt.tick(out));
         let unsent = out.end(now).err();
         if let Some(failure) = failure.or(out.take_misuse()).or(unsent) {
@@ -208,8 +208,14 @@ pub(crate) struct BoltTask<B: Bolt> {
 impl<B: Bolt> BoltTask<B> {
     pub(crate) fn new(core: BoltCore<B>, inbox: Arc<Inbox<B::In>>, tick_ms: Option<u64>) -> Self {
         let ticker = Ticker::new(tick_ms, core.site.clock.now());
-        let _first = core.site.own.queue.set(inbox.gauge());
+        let _first = core.site.own.waiting.set(inbox.waiting());
         Self { core, inbox, current: None, ticker }
+    }
+
+    fn resumed(&mut self) -> Option<Fragment<B::In>> {
+        let fragment = self.current.take()?;
+        self.core.site.resumed(fragment.batch.items.len());
+        Some(fragment)
     }
 }
 
@@ -223,13 +229,14 @@ impl<B: Bolt> Task for BoltTask<B> {
         if ticked {
             self.core.tick(now);
         }
-        let Some(mut fragment) = self.current.take().or_else(|| self.inbox.pop()) else {
+        let Some(mut fragment) = self.resumed().or_else(|| self.inbox.pop()) else {
             return if ticked { Step::Progress } else { Step::Wait(self.ticker.as_ref().map(Ticker::due)) };
         };
         let ran = self.core.run(&mut fragment);
         if fragment.batch.items.is_empty() {
             self.inbox.give_back(fragment.into_buffers());
         } else {
+            self.core.site.interrupted(fragment.batch.items.len());
             self.current = Some(fragment);
         }
         match ran {
@@ -250,17 +257,36 @@ pub(crate) struct FusedSink<B: Bolt> {
     edge: usize,
     producer: Arc<Site>,
     backlog: VecDeque<Fragment<B::In>>,
+    /// So many tuples of the backlog are in the books as interrupted.
+    interrupted: usize,
     spare: Batch<B::In>,
 }
 
 impl<B: Bolt> FusedSink<B> {
     pub(crate) fn new(core: Option<BoltCore<B>>, edge: usize, producer: Arc<Site>) -> Self {
         debug_assert!(core.is_some(), "two producers share a fused bolt");
-        Self { core, edge, producer, backlog: VecDeque::new(), spare: Batch::default() }
+        Self { core, edge, producer, backlog: VecDeque::new(), interrupted: 0, spare: Batch::default() }
     }
 
     /// Works off the backlog; false if something remains in the way.
     fn work(&mut self) -> bool {
+        let open = self.work_off();
+        self.note();
+        open
+    }
+
+    /// Keeps the books of the backlog, if there is any.
+    fn note(&mut self) {
+        if let Some(core) = &self.core
+            && (self.interrupted > 0 || !self.backlog.is_empty())
+        {
+            core.site.resumed(self.interrupted);
+            self.interrupted = self.backlog.iter().map(|fragment| fragment.batch.items.len()).sum();
+            core.site.interrupted(self.interrupted);
+        }
+    }
+
+    fn work_off(&mut self) -> bool {
         let Some(core) = &mut self.core else { return true };
         while let Some(mut fragment) = self.backlog.pop_front() {
             let ran = core.run(&mut fragment);
@@ -283,6 +309,9 @@ impl<B: Bolt> Sink<B::In> for FusedSink<B> {
         self.producer.sent(self.edge, full.len());
         let blocked = !self.backlog.is_empty();
         self.backlog.push_back(Fragment::new(full, lot, (self.edge, self.producer.task), now));
+        if blocked {
+            self.note();
+        }
         !blocked && self.work()
     }
 

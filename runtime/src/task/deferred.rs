@@ -62,7 +62,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
             backoff: Backoff::new(limits),
             rng: Rng::new(site.task as u64),
         };
-        let _first = site.own.queue.set(inbox.gauge());
+        let _first = site.own.waiting.set(inbox.waiting());
         Ok(Self {
             life: Life::new(make, B::prepare, context, limits)?,
             out,
@@ -179,6 +179,13 @@ impl<B: DeferredBolt> Task for DeferredTask<B> {
     fn close(&mut self) {
         let _cleaned = self.life.call(&self.site, B::cleanup);
         self.out.close();
+        self.site.close();
+    }
+}
+
+impl<B: DeferredBolt> Drop for DeferredTask<B> {
+    fn drop(&mut self) {
+        // Also of a task that was not closed, what it holds fails now: nobody will come for it later.
         self.site.close();
     }
 }

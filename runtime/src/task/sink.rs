@@ -70,7 +70,7 @@ impl<S: AsyncSink> SinkTask<S> {
         if limits.write_timeout_ms == Some(0) {
             return Err(Failure::reject("write_timeout_ms must be 1 or more; `None` waits for ever"));
         }
-        let _first = site.own.queue.set(inbox.gauge());
+        let _first = site.own.waiting.set(inbox.waiting());
         Ok(Self {
             sink: Arc::new(sink),
             limits,
@@ -181,6 +181,13 @@ impl<S: AsyncSink> Task for SinkTask<S> {
     }
 
     fn close(&mut self) {
+        self.site.close();
+    }
+}
+
+impl<S: AsyncSink> Drop for SinkTask<S> {
+    fn drop(&mut self) {
+        // Also of a task that was not closed, what it holds fails now: nobody will come for it later.
         self.site.close();
     }
 }

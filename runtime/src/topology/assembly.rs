@@ -199,7 +199,7 @@ impl Assembly {
         };
         let sides =
             sides.into_iter().map(|(name, stream, port)| (name, port(self, &origin, stream))).collect();
-        Emitter::new(self.port(&origin, 0), sides, self.limits.batch_count_max)
+        Emitter::new(Arc::clone(site), self.port(&origin, 0), sides, self.limits.batch_count_max)
     }
 
     pub(crate) fn side_port<T: Send + 'static>(&self, origin: &Origin, stream: usize) -> Box<dyn AnyPort> {

@@ -72,7 +72,7 @@ fn described(edge: &Edge) -> String {
         format::count(edge.emitted),
         format::count(edge.acked),
         format::count(edge.failed),
-        format::count(edge.pending)
+        format::balance(edge.pending)
     )
 }
 

@@ -51,9 +51,10 @@ fn summary(snapshot: Option<&Snapshot>, is_explained: bool) -> Markup {
                 p.faint { "Up for " (format::duration(snapshot.uptime_ms / 1_000)) }
             }
             dl.tiles {
-                (tile("Emitted by spouts", totals.emitted, "replays not counted again"))
+                (tile("Emitted by spouts", totals.emitted, "replays included"))
                 (tile("Acked", totals.acked, "with their whole tree"))
                 (tile("Failed", totals.failed, "attempts; see the autopsies"))
+                (tile("Given up", totals.given_up, "neither acked nor tried again"))
                 (tile("Pending", totals.pending, "on their way"))
             }
         }
@@ -128,7 +129,7 @@ fn edge(edge: &Edge) -> Markup {
             td { (format::count(edge.emitted)) }
             td { (format::count(edge.acked)) }
             (failed(edge.failed))
-            td { (format::count(edge.pending)) }
+            td.bad[edge.pending < 0] { (format::balance(edge.pending)) }
         }
     }
 }

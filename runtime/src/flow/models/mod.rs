@@ -12,7 +12,6 @@ use std::sync::Arc;
 
 use super::flight::{Ids, Lot};
 use super::home::{Home, News};
-use super::wake::Wake;
 use crate::clock::Clock;
 use crate::failure::{Autopsy, Failure};
 use crate::grouping::GroupingKind;
@@ -66,8 +65,8 @@ fn books(plan: &Plan) -> (Arc<Books>, Arc<Site>, Arc<Site>) {
 }
 
 /// A flight of so many of a spout's tuples, and where news of it arrives.
-fn flight(ids: u64) -> (Lot, Arc<Home>) {
-    let home = Arc::new(Home::new(Arc::<Wake>::default()));
+fn flight(site: &Arc<Site>, ids: u64) -> (Lot, Arc<Home>) {
+    let home = Arc::new(Home::new(site));
     let mut packed = Ids::default();
     for id in 0..ids {
         packed.push(id);

@@ -10,6 +10,7 @@ use crate::flow::fragment::{Batch, Fragment};
 use crate::flow::home::Home;
 use crate::flow::inbox::Inbox;
 use crate::flow::wake::Wake;
+use crate::metrics::books::Books;
 
 fn fragment(n: u8, lot: Lot) -> Fragment<u8> {
     let mut batch = Batch::default();
@@ -38,9 +39,9 @@ fn sleep_unless<R>(wake: &Wake, mut look: impl FnMut() -> Option<R>) -> R {
     }
 }
 
-fn produce(inbox: &Inbox<u8>, wake: &Wake, numbers: impl IntoIterator<Item = u8>) {
+fn produce(inbox: &Inbox<u8>, wake: &Wake, books: &Arc<Books>, numbers: impl IntoIterator<Item = u8>) {
     for n in numbers {
-        let mut waiting = Some(fragment(n, Lot::untracked()));
+        let mut waiting = Some(fragment(n, Lot::untracked(books)));
         sleep_unless(wake, || {
             let refused = inbox.push(waiting.take()?).err();
             waiting = refused;
@@ -64,29 +65,33 @@ fn narrow(producers: usize) -> (Arc<Inbox<u8>>, Arc<Wake>, Vec<Arc<Wake>>) {
 
 #[test]
 fn a_full_queue_wakes_its_producer_and_keeps_the_order() {
-    model(|| {
+    let plan = plan();
+    model(move || {
+        let (books, ..) = books(&plan);
         let (inbox, wake, wakes) = narrow(1);
         let producer = {
             let (inbox, wakes) = (Arc::clone(&inbox), wakes.clone());
-            thread::spawn(move || produce(&inbox, &wakes[0], [1, 2, 3]))
+            thread::spawn(move || produce(&inbox, &wakes[0], &books, [1, 2, 3]))
         };
         assert_eq!(consume(&inbox, &wake, 3), [1, 2, 3]);
         producer.join().unwrap();
-        assert_eq!(inbox.gauge().load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert_eq!(inbox.waiting().queued.load(std::sync::atomic::Ordering::Relaxed), 0);
         assert!(inbox.is_empty());
     });
 }
 
 #[test]
 fn producers_that_compete_for_space_all_get_it() {
-    model(|| {
+    let plan = plan();
+    model(move || {
+        let (books, ..) = books(&plan);
         let (inbox, wake, wakes) = narrow(2);
         let producers: Vec<_> = wakes
             .into_iter()
             .zip(1..)
             .map(|(wake, n)| {
-                let inbox = Arc::clone(&inbox);
-                thread::spawn(move || produce(&inbox, &wake, [n]))
+                let (inbox, books) = (Arc::clone(&inbox), Arc::clone(&books));
+                thread::spawn(move || produce(&inbox, &wake, &books, [n]))
             })
             .collect();
         let mut got = consume(&inbox, &wake, 2);
@@ -100,8 +105,8 @@ fn producers_that_compete_for_space_all_get_it() {
 fn what_lies_in_a_queue_that_is_given_up_has_failed() {
     let plan = plan();
     model(move || {
-        let (_books, _site, _) = books(&plan);
-        let (lot, home) = flight(1);
+        let (_books, site, _) = books(&plan);
+        let (lot, home) = flight(&site, 1);
         let (inbox, _, _) = narrow(0);
         let consumer = Arc::clone(&inbox);
         let gives_up = thread::spawn(move || drop(consumer));
@@ -119,8 +124,7 @@ fn a_sleeping_spout_hears_all_of_its_news() {
     let plan = plan();
     model(move || {
         let (_books, site, _) = books(&plan);
-        let wake = Arc::new(Wake::default());
-        let home = Arc::new(Home::new(Arc::clone(&wake)));
+        let (wake, home) = (Arc::clone(&site.wake), Arc::new(Home::new(&site)));
         let mut ids = crate::flow::flight::Ids::default();
         for id in 0..2 {
             ids.push(id);

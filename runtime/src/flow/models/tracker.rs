@@ -30,7 +30,7 @@ fn a_flight_lands_once_and_after_its_failures() {
     let plan = plan();
     model(move || {
         let (_books, site, _) = books(&plan);
-        let (lot, home) = flight(3);
+        let (lot, home) = flight(&site, 3);
         let fails = |lot: Lot, root| {
             let autopsy = autopsy(&site);
             thread::spawn(move || assert!(lot.fail(root, &autopsy)))
@@ -48,14 +48,14 @@ fn a_tuple_answered_for_by_several_is_answered_for_once() {
     let plan = plan();
     model(move || {
         let (books, site, _) = books(&plan);
-        let (lot, home) = flight(2);
+        let (lot, home) = flight(&site, 2);
         site.sent(0, 2);
         let held = taken(lot, &[0, 1], &site);
         let anchors: Vec<_> =
             (0..2).map(|at| Some(Anchors::from_iter([Anchor::new(Arc::clone(&held), at)]))).collect();
         anchors.iter().flatten().for_each(Anchors::hand_on);
         drop(held);
-        let derived = Lot::derived(anchors);
+        let derived = Lot::derived(anchors, &books);
         let fails = |lot: Lot| {
             let autopsy = autopsy(&site);
             thread::spawn(move || lot.fail(0, &autopsy))
@@ -72,7 +72,7 @@ fn what_times_out_while_the_last_other_tuple_is_acked_has_failed() {
     let plan = plan();
     model(move || {
         let (books, site, _) = books(&plan);
-        let (lot, home) = flight(2);
+        let (lot, home) = flight(&site, 2);
         site.sent(0, 2);
         let held = taken(lot, &[0, 1], &site);
         let [acked, late] = [0, 1].map(|at| Anchors::from_iter([Anchor::new(Arc::clone(&held), at)]));
@@ -95,7 +95,7 @@ fn an_answer_and_a_timeout_at_once_are_one_answer() {
     let plan = plan();
     model(move || {
         let (books, site, _) = books(&plan);
-        let (lot, home) = flight(1);
+        let (lot, home) = flight(&site, 1);
         site.sent(0, 1);
         let held = taken(lot, &[0], &site);
         let anchor = Anchor::new(Arc::clone(&held), 0);
@@ -115,7 +115,7 @@ fn a_dropped_tuple_fails_while_its_task_ends() {
     let plan = plan();
     model(move || {
         let (books, site, _) = books(&plan);
-        let (lot, home) = flight(2);
+        let (lot, home) = flight(&site, 2);
         site.sent(0, 2);
         let held = taken(lot, &[0, 1], &site);
         let [dropped, acked] = [0, 1].map(|at| Anchor::new(Arc::clone(&held), at));
@@ -136,7 +136,7 @@ fn a_tuple_dropped_while_others_time_out_fails() {
     let plan = plan();
     model(move || {
         let (books, site, _) = books(&plan);
-        let (lot, home) = flight(2);
+        let (lot, home) = flight(&site, 2);
         site.sent(0, 2);
         let held = taken(lot, &[0, 1], &site);
         let [dropped, late] = [0, 1].map(|at| Anchor::new(Arc::clone(&held), at));
@@ -157,7 +157,7 @@ fn a_deadline_and_an_answer_at_once_are_one_end() {
     let plan = plan();
     model(move || {
         let (books, site, _) = books(&plan);
-        let (progress, home) = (Arc::default(), Arc::new(Home::new(Arc::default())));
+        let (progress, home) = (Arc::default(), Arc::new(Home::new(&site)));
         let mut ids = Ids::default();
         (0..2).for_each(|id| {
             ids.push(id);

@@ -19,11 +19,11 @@ impl<S: Spout> SpoutTask<S> {
         let lost = self.pending as u64;
         if lost > 0 {
             let why = format!("{lost} tuples were out when their spout was lost: {failure}");
-            self.site.books.keep(self.own_autopsy(None, 1, FailureKind::Retry, why));
+            self.site.books.keep(self.site.own_autopsy(why));
             self.site.own.failed.fetch_add(lost, Ordering::Relaxed);
             self.site.own.given_up.fetch_add(lost, Ordering::Relaxed);
         }
-        self.home = Arc::new(Home::new(Arc::clone(&self.site.wake)));
+        self.home = Arc::new(Home::new(&self.site));
         self.retries.clear();
         self.deadlines.clear();
         self.pending = 0;
@@ -86,14 +86,17 @@ impl<S: Spout> SpoutTask<S> {
         let (attempt, verdict) = self.retries.failed(id, autopsy.kind, now, &mut self.rng);
         let spout = self.site.name().to_owned();
         let autopsy = Autopsy { spout, id: Some(id), attempt, ..autopsy.clone() };
-        match verdict {
-            Verdict::Retry => tracing::debug!(spout = autopsy.spout, id, "{autopsy}"),
-            Verdict::GiveUp => tracing::warn!(spout = autopsy.spout, id, "given up: {autopsy}"),
-        }
         self.site.own.failed.fetch_add(1, Ordering::Relaxed);
         self.site.books.keep(autopsy.clone());
         self.call(|spout, _| spout.fail(id, &autopsy));
         if verdict == Verdict::GiveUp {
+            tracing::warn!(
+                spout = autopsy.spout,
+                id,
+                attempt,
+                "given up after its last attempt: {}",
+                autopsy.reason
+            );
             self.give_up();
             self.call(|spout, _| spout.exhausted(id, &autopsy));
         }
@@ -155,7 +158,8 @@ impl<S: Spout> SpoutTask<S> {
     fn gone(&mut self, id: u64) {
         let attempts = self.retries.forget(id);
         let why = "it is gone from the spout, which cannot give it again".to_owned();
-        let autopsy = self.own_autopsy(Some(id), attempts, FailureKind::Reject, why);
+        let own = self.site.own_autopsy(why);
+        let autopsy = Autopsy { id: Some(id), attempt: attempts, kind: FailureKind::Reject, ..own };
         self.site.error(&format!("tuple {id} failed and is gone from the spout"));
         self.site.books.keep(autopsy);
         self.give_up();
@@ -165,29 +169,6 @@ impl<S: Spout> SpoutTask<S> {
     fn give_up(&mut self) {
         self.pending = self.pending.saturating_sub(1);
         self.site.own.given_up.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// What the spout itself has to say of a tuple.
-    pub(super) fn own_autopsy(
-        &self,
-        id: Option<u64>,
-        attempt: u32,
-        kind: FailureKind,
-        reason: String,
-    ) -> Autopsy {
-        let name = self.site.name();
-        Autopsy {
-            component: name.to_owned(),
-            edge: name.to_owned(),
-            task: self.site.task,
-            spout: name.to_owned(),
-            id,
-            attempt,
-            queued_us: 0,
-            executed_us: 0,
-            kind,
-            reason,
-        }
     }
 
     /// What keeps the spout from giving one tuple again keeps it from others too: all wait.

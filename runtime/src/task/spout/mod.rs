@@ -16,7 +16,7 @@ use crate::component::iterator::Factory;
 use crate::component::spout::{Next, Spout, SpoutEmitter};
 use crate::config::Config;
 use crate::emitter::Emitter;
-use crate::failure::Failure;
+use crate::failure::{Autopsy, Failure};
 use crate::flow::home::{Home, News};
 use crate::metrics::site::Site;
 use crate::retry::{Backoff, Retries};
@@ -61,7 +61,7 @@ impl<S: Spout> SpoutTask<S> {
         Ok(Self {
             life: Life::new(make, S::open, context, limits)?,
             out: SpoutEmitter::new(out),
-            home: Arc::new(Home::new(Arc::clone(&site.wake))),
+            home: Arc::new(Home::new(&site)),
             site,
             news: Vec::new(),
             retries: Retries::new(limits),
@@ -151,8 +151,9 @@ impl<S: Spout> SpoutTask<S> {
             let lot = self.deadlines.flight(&self.home, ids, now);
             self.out.out.begin(lot.clone());
             if let Err(failure) = self.out.out.end(now) {
-                let why = failure.reason().to_owned();
-                lot.fail_all(&Arc::new(self.own_autopsy(None, 1, failure.kind(), why)));
+                let autopsy =
+                    Autopsy { kind: failure.kind(), ..self.site.own_autopsy(failure.reason().to_owned()) };
+                lot.fail_all(&Arc::new(autopsy));
             }
         } else if let Err(failure) = self.out.out.end(now) {
             self.site.error(failure.reason());
