@@ -27,6 +27,12 @@ fuzz TARGET:
 test-cluster:
     tests/services/run
 
+# Ours beside Storm, Flink, Kafka Streams and the limit without a framework, in turn; TROMBE_PEERS is the folder of their kit, built
+# (Java and Maven), and TROMBE_BENCH_DATA the input, which the first command makes: `just bench-peers runs=3 warm=3 secs=8`.
+bench-peers *ARGS:
+    test -e "$TROMBE_BENCH_DATA" || cargo bench -p trombe --bench throughput -- utx out="$TROMBE_BENCH_DATA"
+    cargo bench -p trombe --bench throughput -- peers {{ARGS}}
+
 # The dashboard on its sample feed, at http://127.0.0.1:8080.
 run *ARGS:
     cargo run --release -- {{ARGS}}

@@ -12,6 +12,7 @@ mod constant;
 mod fan_out;
 mod held;
 mod meter;
+mod peers;
 mod process;
 mod settings;
 mod skew;
@@ -77,6 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read(args)?;
     match command.as_deref() {
         Some("utx") => utx::write(&settings),
+        Some("peers") => peers::compare(&settings),
         Some(chosen) => {
             let known = || WORKLOADS.map(|(name, _)| name).join(", ");
             let found = WORKLOADS.into_iter().find(|(name, _)| *name == chosen);
