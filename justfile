@@ -27,6 +27,10 @@ fuzz TARGET:
 test-cluster:
     tests/services/run
 
+# What the engine spends on a message, in instructions, against what is stored; `just instructions --store` stores it.
+instructions *ARGS:
+    .ci/instructions {{ARGS}}
+
 # Ours beside Storm, Flink, Kafka Streams and the limit without a framework, in turn; TROMBE_PEERS is the folder of their kit, built
 # (Java and Maven), and TROMBE_BENCH_DATA the input, which the first command makes: `just bench-peers runs=3 warm=3 secs=8`.
 bench-peers *ARGS:
