@@ -36,7 +36,9 @@ pub struct Config {
     pub retry_backoff_ms_min: u64,
     /// The longest wait before another attempt, and before a task that cannot be rebuilt is tried again.
     pub retry_backoff_ms_max: u64,
-    /// Attempts of a tuple before its spout is told that it is exhausted; `None` tries for ever.
+    /// Attempts of a tuple before it is given up: its spout's [dead letters](crate::Stream::dead_letters) get it, if somebody reads them, and
+    /// the spout is told that it is [exhausted](crate::Spout::exhausted). `None` tries for ever, so that by default only what a bolt rejects is
+    /// given up; set it together with a reader of the dead letters.
     pub attempts_max: Option<u32>,
     /// How many of the last autopsies a snapshot holds, and so many a minute at most go to the log.
     pub autopsies_count_max: usize,

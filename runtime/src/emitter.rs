@@ -112,7 +112,7 @@ impl<T> Emitter<T> {
         self.main.push(tuple, root);
     }
 
-    fn emit_to_as<U: 'static>(&mut self, root: Root, stream: &StreamId<U>, tuple: U) {
+    pub(crate) fn emit_to_as<U: 'static>(&mut self, root: Root, stream: &StreamId<U>, tuple: U) {
         let side = self.sides.iter_mut().find(|(name, _)| *name == stream.name());
         if let Some(port) = side.and_then(|(_, port)| port.as_any().downcast_mut::<Port<U>>()) {
             self.emitted += 1;
@@ -121,6 +121,11 @@ impl<T> Emitter<T> {
             let reason = format!("stream `{}` is not declared; name it in `declare`", stream.name());
             self.misuse = Some(Failure::reject(reason));
         }
+    }
+
+    /// Whether there is a stream of that name beside the main one.
+    pub(crate) fn has_side(&self, name: &str) -> bool {
+        self.sides.iter().any(|(side, _)| *side == name)
     }
 
     /// From here on emissions belong to this flight.

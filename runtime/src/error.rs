@@ -61,6 +61,14 @@ pub enum PlanError {
         /// The stream.
         stream: String,
     },
+    /// Dead letters of a component that is no spout.
+    #[error(
+        "`{name}` is no spout and gives no tuple up; read the dead letters of the spout that its tuples come from"
+    )]
+    NoDeadLetters {
+        /// The component.
+        name: String,
+    },
     /// Streams of different topologies were joined.
     #[error("`{name}` reads a stream of another topology; wire both components to one `Topology`")]
     ForeignStream {

@@ -54,16 +54,21 @@ impl Retries {
 
     /// Books a failure. Returns which attempt it was, and whether there will be another.
     pub(crate) fn failed(&mut self, id: u64, kind: FailureKind, now: Nanos, rng: &mut Rng) -> (u32, Verdict) {
-        let failures = self.failures.entry(id).or_insert(0);
-        *failures = failures.saturating_add(1);
-        let attempt = *failures;
+        let attempt = self.failures.get(&id).map_or(1, |failures| failures.saturating_add(1));
         if kind == FailureKind::Reject || self.attempts_max.is_some_and(|max| attempt >= max) {
             self.failures.remove(&id);
             return (attempt, Verdict::GiveUp);
         }
-        let wait = self.backoff.wait(attempt, rng);
+        (self.again(id, now, rng), Verdict::Retry)
+    }
+
+    /// Books a failure of a tuple that is tried again whatever happens. Returns which attempt it was.
+    pub(crate) fn again(&mut self, id: u64, now: Nanos, rng: &mut Rng) -> u32 {
+        let failures = self.failures.entry(id).or_insert(0);
+        *failures = failures.saturating_add(1);
+        let wait = self.backoff.wait(*failures, rng);
         self.due.push(Reverse((now.saturating_add(wait), id)));
-        (attempt, Verdict::Retry)
+        *failures
     }
 
     /// A tuple whose time has come has to wait longer, behind the others; no failure is booked.

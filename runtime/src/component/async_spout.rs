@@ -33,6 +33,13 @@ pub trait AsyncSpout: Send + 'static {
     /// after a second.
     fn next(&mut self) -> impl Future<Output = Result<Option<(u64, Self::Item)>, Failure>> + Send;
 
+    /// Tuples of equal keys do not overtake one another, as by [`SpoutEmitter::emit_ordered`]; `None`: this one may. The key is a number
+    /// such as [`key_hash`](crate::key_hash) makes.
+    fn order_key(item: &Self::Item) -> Option<u64> {
+        let _ = item;
+        None
+    }
+
     /// The tuple and everything made from it are done.
     fn ack(&mut self, id: u64);
 
@@ -123,7 +130,10 @@ impl<S: AsyncSpout> Spout for Bridge<S> {
             match link.said.try_recv() {
                 Ok(Said::Item(id, item)) => {
                     self.out.insert(id, item.clone());
-                    out.emit(id, item);
+                    match S::order_key(&item) {
+                        Some(key) => out.emit_ordered(&key, id, item),
+                        None => out.emit(id, item),
+                    }
                 }
                 Ok(Said::Error(failure)) => return Err(failure),
                 Ok(Said::Exhausted) => return Ok(Next::Exhausted),

@@ -1,12 +1,16 @@
 //! Spouts: where tuples begin.
 
 use std::fmt;
+use std::hash::Hash;
 use std::time::Duration;
 
 use super::context::TaskContext;
+use super::dead_letter::{DeadLetter, dead_letters};
 use crate::emitter::Emitter;
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::Ids;
+use crate::key::key_hash;
+use crate::order::Order;
 
 /// A source of tuples that can give a tuple again.
 ///
@@ -53,6 +57,9 @@ pub trait Spout: Send + 'static {
 
     /// The tuple failed for the last time: it was rejected, or `attempts_max` is reached (never, if that is not set).
     ///
+    /// Where somebody reads the stream's [dead letters](crate::Stream::dead_letters), it is called when the letter is done, so when all
+    /// that is made of it is as durable as it will be.
+    ///
     /// Neither `ack` nor `replay` will follow: the tuple is given up. Without an own implementation `ack` is called for it, so that the
     /// spout lets go of it; the books count it as given up all the same.
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {
@@ -80,11 +87,14 @@ pub struct SpoutEmitter<T> {
     pub(crate) out: Emitter<T>,
     pub(crate) ids: Ids,
     pub(crate) room: usize,
+    order: Order<T>,
+    /// Tuples that came to wait in `order` since the last look.
+    queued: usize,
 }
 
 impl<T> SpoutEmitter<T> {
     pub(crate) fn new(out: Emitter<T>) -> Self {
-        Self { out, ids: Ids::default(), room: 0 }
+        Self { out, ids: Ids::default(), room: 0, order: Order::default(), queued: 0 }
     }
 
     /// How many tuples may be emitted in this call of `next`.
@@ -100,9 +110,59 @@ impl<T> SpoutEmitter<T> {
         self.out.emit_as(root, item);
     }
 
+    /// Emits a tuple that does not overtake: it goes out when all tuples emitted before it under an equal key are acked or given up. One
+    /// that has failed and waits for its retry so holds up the later ones of its key, and nobody else.
+    ///
+    /// It counts as pending from now on. Of a key one tuple is out at a time, so a key gets on no faster than its tuples, one by one, come
+    /// to their end. Keys are compared by hash.
+    pub fn emit_ordered<K: Hash + ?Sized>(&mut self, key: &K, id: u64, item: T) {
+        if let Some(item) = self.order.admit(key_hash(key), id, item) {
+            self.emit(id, item);
+        } else {
+            self.room = self.room.saturating_sub(1);
+            self.queued += 1;
+        }
+    }
+
     /// Emits a tuple that nobody waits for: it is neither acked nor replayed.
     pub fn emit_untracked(&mut self, item: T) {
         self.out.emit_as(crate::flow::flight::UNTRACKED, item);
+    }
+
+    pub(crate) fn take_queued(&mut self) -> usize {
+        std::mem::take(&mut self.queued)
+    }
+
+    /// A tuple is done; another one may have waited for that.
+    #[inline]
+    pub(crate) fn done(&mut self, id: u64) {
+        self.order.done(id);
+    }
+
+    /// Emits a tuple that has waited for its turn; false if there is none.
+    pub(crate) fn emit_ready(&mut self) -> bool {
+        let ready = self.order.pop_ready();
+        let any = ready.is_some();
+        if let Some((id, item)) = ready {
+            self.emit(id, item);
+        }
+        any
+    }
+
+    /// Forgets everything that is not sent.
+    pub(crate) fn discard(&mut self) {
+        self.ids = Ids::default();
+        self.queued = 0;
+        self.order.clear();
+        self.out.discard();
+    }
+}
+
+impl<T: Send + 'static> SpoutEmitter<T> {
+    /// Emits a tuple that is given up, to whoever reads dead letters.
+    pub(crate) fn emit_dead_letter(&mut self, id: u64, letter: DeadLetter<T>) {
+        let root = self.ids.push(id);
+        self.out.emit_to_as(root, &dead_letters(), letter);
     }
 }
 

@@ -11,6 +11,7 @@ use super::wiring::{Build, Component, Wiring};
 use crate::clock::Clock;
 use crate::component::bolt::Bolt;
 use crate::component::context::{TaskContext, TaskWaker};
+use crate::component::dead_letter::DEAD_LETTERS;
 use crate::component::deferred::DeferredBolt;
 use crate::component::iterator::Factory;
 use crate::component::sink::AsyncSink;
@@ -194,6 +195,10 @@ impl Assembly {
             let wiring = unpoisoned(&self.wiring);
             let slots = wiring.components[component].streams.iter().enumerate();
             slots
+                // Where nobody reads them, no dead letters are written.
+                .filter(|(stream, slot)| {
+                    slot.name != DEAD_LETTERS || self.routers.contains_key(&(component, *stream))
+                })
                 .filter_map(|(stream, slot)| slot.side.as_ref().map(|side| (slot.name, stream, side.port)))
                 .collect()
         };

@@ -13,6 +13,8 @@ pub use input::Input;
 pub use stream::Stream;
 
 use crate::component::async_spout::{AsyncSpout, Bridge};
+use crate::component::bolt::Streams;
+use crate::component::dead_letter::dead_letters;
 use crate::component::iterator::{Factory, IntoSpout};
 use crate::component::spout::Spout;
 use crate::config::Config;
@@ -92,7 +94,9 @@ impl Topology {
                 None => assembly.spouts(component, &make),
             }
         });
-        Stream::of(&self.wiring, unpoisoned(&self.wiring).add::<S::Item>(component, &[]))
+        let mut streams = Streams::default();
+        streams.declare(&dead_letters::<S::Item>());
+        Stream::of(&self.wiring, unpoisoned(&self.wiring).add::<S::Item>(component, &streams.declared))
     }
 }
 

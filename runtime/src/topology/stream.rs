@@ -8,6 +8,8 @@ use std::sync::Arc;
 use super::input::{Edge, Input};
 use super::wiring::{InputSlot, Wiring};
 use crate::component::bolt::StreamId;
+use crate::component::dead_letter::{DeadLetter, dead_letters};
+use crate::error::PlanError;
 use crate::flow::flight::unpoisoned;
 use crate::grouping::{CustomGrouping, Grouping};
 use crate::key::key_hash;
@@ -114,6 +116,36 @@ impl<T: Send + 'static> Stream<T> {
     pub fn side<U: Send + 'static>(&self, stream: &StreamId<U>) -> Stream<U> {
         let slot = unpoisoned(&self.wiring).side::<U>(self.component, stream.name());
         Stream { wiring: Arc::clone(&self.wiring), component: self.component, slot, item: PhantomData }
+    }
+
+    /// Of a spout's stream: its tuples that are given up, because a bolt has rejected them or they have failed
+    /// [`attempts_max`](crate::Config::attempts_max) times, each with its autopsy.
+    ///
+    /// A letter is a tuple like any other, which is replayed until all that is made of it is done; only then is the tuple itself given
+    /// up. So what stores letters loses none. A letter that is rejected in its turn is not written about again.
+    ///
+    /// ```
+    /// # use trombe::{Emitter, Failure, Topology};
+    /// # let topology = Topology::new("doc");
+    /// let numbers = topology.spout("numbers", ["1", "two", "3"]);
+    /// numbers.dead_letters().shuffle().for_each("graveyard", |letter| {
+    ///     assert_eq!((letter.item, letter.autopsy.component.as_str()), ("two", "parse"));
+    /// });
+    /// let parse = |text: &str, out: &mut Emitter<u64>| {
+    ///     out.emit(text.parse().map_err(|_| Failure::reject(format!("`{text}` is no number")))?);
+    ///     Ok(())
+    /// };
+    /// numbers.shuffle().closure("parse", parse).end();
+    /// let summary = topology.run_local()?;
+    /// assert_eq!((summary.acked, summary.given_up), (2, 1));
+    /// # Ok::<(), trombe::StartError>(())
+    /// ```
+    pub fn dead_letters(&self) -> Stream<DeadLetter<T>> {
+        let name = unpoisoned(&self.wiring).not_a_spout(self.component);
+        if let Some(name) = name {
+            unpoisoned(&self.wiring).mistake(PlanError::NoDeadLetters { name });
+        }
+        self.side(&dead_letters())
     }
 
     /// Nobody reads this stream, on purpose.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::assembly::Assembly;
 use super::plan::{ComponentKind, DEFAULT_STREAM, Plan, PlanComponent, PlanInput};
 use crate::component::bolt::DeclaredStream;
+use crate::component::dead_letter::DEAD_LETTERS;
 use crate::error::{PlanError, StartError};
 use crate::grouping::{Clone1, GroupingKind};
 use crate::key::KEY_GROUPS;
@@ -105,6 +106,12 @@ impl Wiring {
         })
     }
 
+    /// The component's name, unless it is a spout.
+    pub(crate) fn not_a_spout(&self, component: usize) -> Option<String> {
+        let component = &self.components[component];
+        (!component.kind.is_spout()).then(|| component.name.clone())
+    }
+
     pub(crate) fn mistake(&mut self, mistake: PlanError) {
         self.mistakes.push(mistake);
     }
@@ -131,27 +138,37 @@ impl Wiring {
         if !self.components.iter().any(|component| component.kind.is_spout()) {
             return Err(PlanError::NoSpout { name: self.name.clone() });
         }
-        let components = self.components.iter().map(|component| self.plan_of(component)).collect();
+        let components = (0..self.components.len()).map(|component| self.plan_of(component)).collect();
         Ok(Plan { topology: self.name.clone(), components })
     }
 
-    fn plan_of(&self, component: &Component) -> PlanComponent {
+    fn plan_of(&self, index: usize) -> PlanComponent {
+        let component = &self.components[index];
         let input = |input: &InputSlot| PlanInput {
             from: self.components[input.from].name.clone(),
             stream: self.components[input.from].streams[input.stream].name.to_owned(),
             grouping: input.grouping,
         };
-        let emits =
-            component.streams.iter().filter(|slot| slot.item != TypeId::of::<std::convert::Infallible>());
+        let emits = component.streams.iter().enumerate().filter(|(stream, slot)| {
+            slot.item != TypeId::of::<std::convert::Infallible>()
+                && (slot.name != DEAD_LETTERS || self.is_read(index, *stream))
+        });
         PlanComponent {
             name: component.name.clone(),
             kind: component.kind,
             tasks: component.options.tasks,
             executors: component.executors(),
-            streams: emits.map(|slot| slot.name.to_owned()).collect(),
+            streams: emits.map(|(_, slot)| slot.name.to_owned()).collect(),
             tick_ms: component.options.tick_ms,
             inputs: component.inputs.iter().map(input).collect(),
         }
+    }
+}
+
+impl Wiring {
+    fn is_read(&self, component: usize, stream: usize) -> bool {
+        let mut inputs = self.components.iter().flat_map(|reader| &reader.inputs);
+        inputs.any(|input| (input.from, input.stream) == (component, stream))
     }
 }
 

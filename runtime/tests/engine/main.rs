@@ -6,9 +6,11 @@
 mod anchors;
 mod backpressure;
 mod common;
+mod dead_letters;
 mod deferred;
 mod failures;
 mod groupings;
+mod order;
 mod plans;
 mod random_trees;
 mod shutdown;

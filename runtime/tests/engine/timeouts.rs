@@ -60,6 +60,18 @@ fn keep(ripe: &Seen<u64>) -> impl Fn() -> Keep + Send + Sync + 'static {
     move || Keep { kept: Vec::new(), ripe: ripe.clone() }
 }
 
+/// An index that is away.
+struct Away;
+impl AsyncSink for Away {
+    type In = u64;
+    fn limits(&self) -> SinkLimits {
+        SinkLimits { write_timeout_ms: None, ..SinkLimits::default() }
+    }
+    async fn write(&self, _: Vec<u64>) -> Vec<Result<(), Failure>> {
+        std::future::pending().await
+    }
+}
+
 fn once() -> Config {
     Config { attempts_max: Some(1), ..tight() }
 }
@@ -124,17 +136,6 @@ fn what_waits_for_what_was_made_of_its_neighbour_does_not_time_out() {
             Ok(())
         }
     }
-    /// An index that is away.
-    struct Away;
-    impl AsyncSink for Away {
-        type In = u64;
-        fn limits(&self) -> SinkLimits {
-            SinkLimits { write_timeout_ms: None, ..SinkLimits::default() }
-        }
-        async fn write(&self, _: Vec<u64>) -> Vec<Result<(), Failure>> {
-            std::future::pending().await
-        }
-    }
     let log = Log::of(1);
     let topology = Topology::new("t");
     let both = topology.spout("numbers", log.spout()).shuffle().flat_map("both", |n| [n, n + 1]);
@@ -144,6 +145,35 @@ fn what_waits_for_what_was_made_of_its_neighbour_does_not_time_out() {
     let snapshot = driver.snapshot();
     let half = snapshot.component("half").unwrap();
     assert_eq!((half.failed, half.pending), (0, 2));
+}
+
+#[test]
+fn what_was_made_of_a_tuple_does_not_time_out_while_its_neighbour_is_written() {
+    /// Hands everything on.
+    struct Pass;
+    impl DeferredBolt for Pass {
+        type In = u64;
+        type Out = u64;
+        fn execute(&mut self, tuple: Tuple<u64>, out: &mut Emitter<u64>) -> Result<(), Failure> {
+            let (n, anchor) = tuple.into_parts();
+            out.anchored(Anchors::from_iter([anchor])).emit(n);
+            Ok(())
+        }
+        fn flush(&mut self, _: &mut Emitter<u64>) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+    let (log, ripe) = (Log::of(1), Seen::new());
+    let topology = Topology::new("t");
+    let numbers = topology.spout("numbers", log.spout());
+    numbers.clone().shuffle().sink("away", || Away);
+    let passed = numbers.shuffle().deferred("pass", || Pass);
+    passed.shuffle().deferred("keep", keep(&ripe)).end();
+    let mut driver = Driver::new(&topology, tight(), 0).unwrap();
+    driver.advance(3600 * SECOND);
+    let snapshot = driver.snapshot();
+    let keep = snapshot.component("keep").unwrap();
+    assert_eq!((keep.failed, keep.pending), (0, 1));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::SpoutTask;
 use crate::clock::{Nanos, millis};
+use crate::component::dead_letter::DeadLetter;
 use crate::component::spout::Spout;
 use crate::failure::{Autopsy, Failure, FailureKind};
 use crate::flow::flight::{Ids, Root};
@@ -29,8 +30,8 @@ impl<S: Spout> SpoutTask<S> {
         self.pending = 0;
         self.exhausted = false;
         self.attend_from = 0;
-        self.out.ids = Ids::default();
-        self.out.out.discard();
+        self.condemned.clear();
+        self.out.discard();
         self.back_off(self.site.clock.now());
     }
 
@@ -56,8 +57,9 @@ impl<S: Spout> SpoutTask<S> {
 
     fn landed(&mut self, ids: &Ids, mut failed: Vec<Root>, took: Nanos) {
         failed.sort_unstable();
-        let retries = &mut self.retries;
-        let done = self.life.call(&self.site, |spout| {
+        let Self { life, site, retries, out, condemned, .. } = self;
+        let mut buried = 0;
+        let done = life.call(site, |spout| {
             let mut bad = failed.iter().copied().peekable();
             for root in 0..ids.len() {
                 if bad.next_if_eq(&root).is_some() {
@@ -65,7 +67,14 @@ impl<S: Spout> SpoutTask<S> {
                 }
                 if let Some(id) = ids.get(root) {
                     retries.forget(id);
-                    spout.ack(id);
+                    out.done(id);
+                    match (!condemned.is_empty()).then(|| condemned.remove(&id)).flatten() {
+                        None => spout.ack(id),
+                        Some(autopsy) => {
+                            buried += 1;
+                            spout.exhausted(id, &autopsy);
+                        }
+                    }
                 }
             }
         });
@@ -73,31 +82,45 @@ impl<S: Spout> SpoutTask<S> {
             self.lost(&failure);
             return;
         }
-        let acked = ids.len() as usize - failed.len();
-        self.pending = self.pending.saturating_sub(acked);
+        let ended = ids.len() as usize - failed.len();
+        self.pending = self.pending.saturating_sub(ended);
+        self.site.own.given_up.fetch_add(buried as u64, Ordering::Relaxed);
+        let acked = (ended - buried) as u64;
         if acked > 0 {
-            self.site.own.acked.fetch_add(acked as u64, Ordering::Relaxed);
-            self.site.own.complete.record(took, acked as u64);
+            self.site.own.acked.fetch_add(acked, Ordering::Relaxed);
+            self.site.own.complete.record(took, acked);
         }
     }
 
     #[cold]
     fn failed(&mut self, id: u64, autopsy: &Autopsy, now: Nanos) {
-        let (attempt, verdict) = self.retries.failed(id, autopsy.kind, now, &mut self.rng);
+        let is_letter = self.condemned.contains_key(&id);
+        let (attempt, verdict) = if is_letter && autopsy.kind == FailureKind::Retry {
+            (self.retries.again(id, now, &mut self.rng), Verdict::Retry)
+        } else {
+            self.retries.failed(id, autopsy.kind, now, &mut self.rng)
+        };
         let spout = self.site.name().to_owned();
         let autopsy = Autopsy { spout, id: Some(id), attempt, ..autopsy.clone() };
         self.site.own.failed.fetch_add(1, Ordering::Relaxed);
         self.site.books.keep(autopsy.clone());
-        self.call(|spout, _| spout.fail(id, &autopsy));
-        if verdict == Verdict::GiveUp {
-            tracing::warn!(
-                spout = autopsy.spout,
-                id,
-                attempt,
-                "given up after its last attempt: {}",
-                autopsy.reason
-            );
-            self.give_up();
+        let told = self.call(|spout, _| spout.fail(id, &autopsy));
+        if verdict == Verdict::GiveUp && told.is_some() {
+            self.condemn(id, autopsy, now);
+        }
+    }
+
+    /// There is no further attempt. If somebody reads dead letters, the tuple ends with its letter, and otherwise now.
+    fn condemn(&mut self, id: u64, autopsy: Autopsy, now: Nanos) {
+        let Autopsy { spout, attempt, reason, .. } = &autopsy;
+        tracing::warn!(spout, id, attempt, "given up after its last attempt: {reason}");
+        let before = self.condemned.remove(&id);
+        if self.has_letters && before.is_none() {
+            self.condemned.insert(id, autopsy);
+            self.retries.put_off(id, now);
+        } else {
+            let autopsy = before.unwrap_or(autopsy);
+            self.give_up(id);
             self.call(|spout, _| spout.exhausted(id, &autopsy));
         }
     }
@@ -117,7 +140,10 @@ impl<S: Spout> SpoutTask<S> {
                     any = true;
                     self.unready = 0;
                     match item {
-                        Some(item) => self.out.emit(id, item),
+                        Some(item) => match self.condemned.get(&id).cloned() {
+                            Some(autopsy) => self.out.emit_dead_letter(id, DeadLetter { item, autopsy }),
+                            None => self.out.emit(id, item),
+                        },
                         None => self.gone(id),
                     }
                 }
@@ -162,11 +188,13 @@ impl<S: Spout> SpoutTask<S> {
         let autopsy = Autopsy { id: Some(id), attempt: attempts, kind: FailureKind::Reject, ..own };
         self.site.error(&format!("tuple {id} failed and is gone from the spout"));
         self.site.books.keep(autopsy);
-        self.give_up();
+        self.condemned.remove(&id);
+        self.give_up(id);
     }
 
     /// A tuple ends without being good.
-    fn give_up(&mut self) {
+    fn give_up(&mut self, id: u64) {
+        self.out.done(id);
         self.pending = self.pending.saturating_sub(1);
         self.site.own.given_up.fetch_add(1, Ordering::Relaxed);
     }

@@ -3,6 +3,7 @@
 mod deadlines;
 mod fate;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,6 +13,7 @@ use super::life::Life;
 use super::{BLOCKED_WAIT, Phase, Step, Task};
 use crate::clock::{Nanos, millis, nanos};
 use crate::component::context::{TaskContext, TaskWaker};
+use crate::component::dead_letter::DEAD_LETTERS;
 use crate::component::iterator::Factory;
 use crate::component::spout::{Next, Spout, SpoutEmitter};
 use crate::config::Config;
@@ -30,6 +32,10 @@ pub(crate) struct SpoutTask<S: Spout> {
     news: Vec<News>,
     retries: Retries,
     deadlines: Deadlines,
+    /// Somebody reads the dead letters.
+    has_letters: bool,
+    /// Tuples that are given up as soon as their letters are done.
+    condemned: HashMap<u64, Autopsy>,
     rng: Rng,
     waker: TaskWaker,
     pending_count_max: usize,
@@ -60,6 +66,8 @@ impl<S: Spout> SpoutTask<S> {
         let waker = context.waker();
         Ok(Self {
             life: Life::new(make, S::open, context, limits)?,
+            has_letters: out.has_side(DEAD_LETTERS),
+            condemned: HashMap::new(),
             out: SpoutEmitter::new(out),
             home: Arc::new(Home::new(&site)),
             site,
@@ -120,7 +128,7 @@ impl<S: Spout> SpoutTask<S> {
     fn emit(&mut self, now: Nanos) -> bool {
         self.out.room = self.batch_count_max.min(self.pending_count_max - self.pending);
         let next = self.call(S::next);
-        let count = self.out.ids.len() as usize;
+        let count = self.out.ids.len() as usize + self.out.take_queued();
         self.take_off(now, count);
         match next {
             Some(Ok(next)) => {
@@ -140,6 +148,18 @@ impl<S: Spout> SpoutTask<S> {
             None => {}
         }
         count > 0 || self.exhausted
+    }
+
+    /// Sends tuples that have waited for others of their keys, and need wait no longer.
+    fn release(&mut self, now: Nanos) -> bool {
+        let mut count = 0;
+        while count < self.batch_count_max && self.out.emit_ready() {
+            count += 1;
+        }
+        if count > 0 {
+            self.take_off(now, 0);
+        }
+        count > 0
     }
 
     /// Sends what was emitted as one flight, of which `new` tuples were not out before.
@@ -199,7 +219,7 @@ impl<S: Spout> Task for SpoutTask<S> {
         let mut progress = self.hear(now) | self.time_out(now);
         let is_blocked = !self.out.out.unpark(now);
         if !is_blocked {
-            progress |= self.replay(now);
+            progress |= self.replay(now) | self.release(now);
         }
         if !is_blocked && self.may_emit(now, phase) {
             progress |= self.emit(now);
