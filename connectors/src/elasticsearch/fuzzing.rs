@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::fault::Fault;
-use super::{items, search};
+use super::{items, read, search};
 use crate::{Document, StoredDocument};
 
 /// For how many documents the answer to a bulk request says what became of them; `None`: it does not match the request.
@@ -21,6 +21,11 @@ pub fn bulk_body(documents: &[&Document]) -> Option<Bytes> {
 pub fn search_answer(body: &[u8]) -> Option<Vec<StoredDocument>> {
     let page = search::page(body).ok()?;
     Some(page.hits.into_iter().map(|hit| hit.document).collect())
+}
+
+/// The document in the answer to a request for one.
+pub fn get_answer(id: &str, body: &[u8]) -> Option<StoredDocument> {
+    read::got(id, body).ok()?
 }
 
 /// What is told of an answer with that status.

@@ -24,6 +24,14 @@ pub(super) async fn get(
     index: &str,
     id: &str,
 ) -> Result<Option<StoredDocument>, IndexError> {
+    // By its body, because not every id can be part of an address.
+    let request = Request::new(Method::Post, format!("{index}/_mget")).json(&json!({"ids": [id]}));
+    let Some(body) = cluster.call(&request).await?.found()? else { return Ok(None) };
+    got(id, &body)
+}
+
+/// The document of that id in the answer, if it is there.
+pub(super) fn got(id: &str, body: &[u8]) -> Result<Option<StoredDocument>, IndexError> {
     #[derive(Deserialize)]
     struct Got<'a> {
         #[serde(borrow)]
@@ -40,10 +48,7 @@ pub(super) async fn get(
         source: Option<&'a RawValue>,
         error: Option<Fault>,
     }
-    // By its body, because not every id can be part of an address.
-    let request = Request::new(Method::Post, format!("{index}/_mget")).json(&json!({"ids": [id]}));
-    let Some(body) = cluster.call(&request).await?.found()? else { return Ok(None) };
-    match parsed::<Got<'_>>(&body)?.docs {
+    match parsed::<Got<'_>>(body)?.docs {
         [Doc { error: Some(error), .. }] if error.kind == "index_not_found_exception" => Ok(None),
         [Doc { error: Some(error), .. }] => {
             Err(IndexError::Unavailable(format!("{}: {}", error.kind, error.reason)))

@@ -40,7 +40,7 @@ fn documents() -> [Document; 2] {
 
 /// Of an answer either everything is understood or nothing; a body holds each source as it stands, on a line of its own.
 pub(crate) fn check_elasticsearch(data: &[u8]) -> bool {
-    let Some((choice, body)) = choose(data, 4) else { return false };
+    let Some((choice, body)) = choose(data, 5) else { return false };
     let documents = documents();
     let asked: Vec<&Document> = documents.iter().collect();
     match choice {
@@ -50,6 +50,10 @@ pub(crate) fn check_elasticsearch(data: &[u8]) -> bool {
             ends.is_some()
         }
         1 => index::search_answer(body).is_some(),
+        4 => index::get_answer("a", body).is_some_and(|document| {
+            assert_eq!(document.id, "a");
+            serde_json::from_str::<serde_json::Value>(&document.source).is_ok()
+        }),
         2 => {
             let told = index::fault(400, body);
             assert!(told.starts_with("HTTP 400"), "{told}");
@@ -79,5 +83,6 @@ pub(crate) fn elasticsearch_seeds() -> Vec<Vec<u8>> {
     let bulk = r#"{"errors":true,"items":[{"index":{"_index":"btc","_id":"a","status":201}},{"index":{"_index":".ds-btc-2024.10.19-000001","_id":"b\"é","status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}}]}"#;
     let search = r#"{"took":1,"timed_out":false,"_scroll_id":"x","_shards":{"total":3,"successful":3,"failed":0},"hits":{"total":{"value":1,"relation":"eq"},"hits":[{"_id":"a","_version":7,"_source":{ "x": 1.50 },"sort":[1727740800000]}]}}"#;
     let fault = r#"{"error":{"type":"mapper_parsing_exception","reason":"no","caused_by":{"type":"c","reason":"d"}},"status":400}"#;
-    vec![chosen(0, bulk), chosen(1, search), chosen(2, fault), chosen(3, r#"{ "x": "é" }"#)]
+    let get = r#"{"docs":[{"_index":"btc","_id":"a","_version":7,"found":true,"_source":{ "x": 1.50 }}]}"#;
+    vec![chosen(0, bulk), chosen(1, search), chosen(2, fault), chosen(3, r#"{ "x": "é" }"#), chosen(4, get)]
 }
