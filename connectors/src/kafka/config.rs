@@ -123,7 +123,7 @@ impl Default for KafkaConfig {
             fetch_wait_ms: 500,
             fetch_bytes_max: 16 << 20,
             partition_fetch_bytes_max: 1 << 20,
-            consumer_queue_bytes_max: 32 << 20,
+            consumer_queue_bytes_max: 8 << 20,
             replay_bytes_max: 8 << 20,
             retry_backoff_ms_min: 100,
             retry_backoff_ms_max: 5_000,
