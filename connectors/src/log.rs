@@ -276,11 +276,12 @@ pub trait LogConsumer: Send {
         0
     }
 
-    /// Partitions that the group has taken away or is about to: no record of them is given any more.
+    /// Partitions that the group has taken away or is about to: no record of them is given any more. To be asked before each poll.
     ///
     /// A partition that is being revoked stays with this member until [`release`](Self::release), so that what is under
     /// way can be finished and committed first: nothing is done twice. One that is `lost` (the group gave this member up)
-    /// already belongs to another, and cannot be committed.
+    /// already belongs to another, and cannot be committed. A partition that stays but was cut off before what was read is
+    /// told of as `lost` too: it is given again from its oldest record, and its old offsets are to be forgotten.
     fn revoking(&mut self) -> Vec<Revoked> {
         Vec::new()
     }

@@ -121,15 +121,19 @@ impl Partition {
         self.end = self.end.max(end);
     }
 
-    /// Places the partition anew, now that it turned out to be out of range. Gives the count of records that were missed.
-    pub(super) fn place(&mut self, low: u64, end: u64) -> u64 {
+    /// Places the partition anew, now that it turned out to be out of range. Gives the count of records that were missed, and
+    /// whether the log was cut off before what was read: its offsets may stand for other records now.
+    pub(super) fn place(&mut self, low: u64, end: u64) -> (u64, bool) {
         let missed = low.saturating_sub(self.next);
-        if self.next > end {
+        let is_cut_off = self.next > end;
+        if is_cut_off {
             // The topic was made anew, or its newest records were lost with their broker.
             tracing::warn!(
                 topic = self.topic,
                 partition = self.number(),
-                "the log ends before what was read; reading it again"
+                read_to = self.next,
+                end,
+                "the log ends before what was read; reading all of the partition again"
             );
             (self.next, self.committed, self.begun) = (low, None, low);
             self.read_to = low;
@@ -138,7 +142,7 @@ impl Partition {
         self.end = end;
         self.early.clear();
         self.is_out_of_range = false;
-        missed
+        (missed, is_cut_off)
     }
 
     /// Where the group would go on, gaps at the end left out.

@@ -93,7 +93,12 @@ impl Clerk {
     /// Tells `done` of the commits that have come about since, and sends these unless earlier ones are still under way.
     pub(super) fn commit_later(&mut self, wanted: &[Offsets], done: &mut Done<'_>) -> Result<(), LogError> {
         self.take_outcomes(done)?;
-        if self.open > 0 { Ok(()) } else { self.send_commits(wanted) }
+        if self.is_committing() { Ok(()) } else { self.send_commits(wanted) }
+    }
+
+    /// Whether any commit has no outcome yet.
+    pub(super) fn is_committing(&self) -> bool {
+        self.open > 0
     }
 
     /// The ends that were found since the last call. Begins to look for them anew.

@@ -33,7 +33,7 @@ pub(super) struct Consumer {
     /// Holds queues of the client, so it goes first.
     pub(super) assigned: Vec<Partition>,
     /// Holds the client too.
-    clerk: Option<Clerk>,
+    pub(super) clerk: Option<Clerk>,
     pub(super) client: Arc<BaseConsumer<Context>>,
     settings: ClientConfig,
     prefix: String,
@@ -49,8 +49,9 @@ pub(super) struct Consumer {
     pub(super) given: Given,
     pub(super) reader: Option<Reader>,
     /// Partitions that the group wants back, until all of them are released.
-    leaving: Option<Vec<Slot>>,
-    lost: Vec<Revoked>,
+    pub(super) leaving: Option<Vec<Slot>>,
+    /// Partitions of which the caller is to forget all, and has not heard so.
+    pub(super) lost: Vec<Revoked>,
 }
 
 impl Consumer {
@@ -107,7 +108,7 @@ impl Consumer {
     }
 
     /// Begins to read partitions where the start says.
-    fn join(
+    pub(super) fn join(
         &mut self,
         slots: &[Slot],
         assign: impl FnOnce(&BaseConsumer<Context>, &rdkafka::TopicPartitionList) -> Result<(), KafkaError>,
@@ -126,49 +127,6 @@ impl Consumer {
         self.assigned.retain(|partition| !slots.contains(&partition.slot));
         self.assigned.extend(joined);
         Ok(())
-    }
-
-    /// Answers the steps of a rebalance that came since.
-    pub(super) fn take_steps(&mut self) -> Result<(), LogError> {
-        loop {
-            let step = self.client.context().told().steps.pop_front();
-            match step {
-                None => return Ok(()),
-                Some(Step::Join(slots)) => {
-                    if let Err(error) = self.join(&slots, BaseConsumer::incremental_assign) {
-                        // The group waits until it is answered.
-                        self.client.context().told().steps.push_front(Step::Join(slots));
-                        return Err(error);
-                    }
-                }
-                Some(Step::Leave(slots)) => {
-                    for partition in &mut self.assigned {
-                        partition.is_revoked |= slots.contains(&partition.slot);
-                    }
-                    self.leaving = Some(slots);
-                    self.leave_when_released();
-                }
-                Some(Step::Lost(slots)) => self.lose(&slots),
-            }
-        }
-    }
-
-    fn lose(&mut self, slots: &[Slot]) {
-        for partition in self.assigned.extract_if(.., |partition| slots.contains(&partition.slot)) {
-            let Position { topic, partition, .. } = partition.position(0);
-            self.lost.push(Revoked { topic, partition, lost: true });
-        }
-    }
-
-    /// Lets the group go on once none of the partitions that it wants back is held any more.
-    fn leave_when_released(&mut self) {
-        let is_held = |slots: &Vec<Slot>| {
-            self.assigned.iter().any(|partition| partition.is_revoked && slots.contains(&partition.slot))
-        };
-        if let Some(slots) = self.leaving.take_if(|slots| !is_held(slots)) {
-            let places = start::list(slots.into_iter().map(|slot| (slot, Offset::Invalid)));
-            report("unassign", places.and_then(|places| self.client.incremental_unassign(&places)));
-        }
     }
 
     fn partition(&self, position: &Position) -> Result<&Partition, LogError> {
@@ -195,7 +153,7 @@ impl Consumer {
     }
 
     /// Calls the clerk, and notes what it has committed.
-    fn with_clerk<T>(
+    pub(super) fn with_clerk<T>(
         &mut self,
         call: impl FnOnce(&mut Clerk, &mut Done<'_>) -> Result<T, LogError>,
     ) -> Result<T, LogError> {

@@ -32,6 +32,7 @@ mod poll;
 mod producer;
 mod properties;
 mod read;
+mod rebalance;
 mod security;
 mod start;
 

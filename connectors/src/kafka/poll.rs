@@ -11,7 +11,7 @@ use super::consumer::Consumer;
 use super::error::{code, is_missing_topic, log_error};
 use super::read::is_passing;
 use super::start;
-use crate::{LogError, Record};
+use crate::{LogError, Position, Record, Revoked};
 
 /// Events that one poll looks at, so that none of them waits for long and records come in between.
 const EVENTS_MAX: usize = 8;
@@ -45,9 +45,11 @@ impl Consumer {
             self.serve(Duration::ZERO);
         }
         self.reader.take_if(|reader| reader.is_idle(Instant::now()));
+        self.leave_when_released();
         let count = records.len();
         let result = self.take_steps().and_then(|()| self.place_out_of_range());
-        if self.failure.is_none() && result.is_ok() {
+        // Of a partition that was cut off, the caller hears before it is given any of its records again.
+        if self.failure.is_none() && matches!(result, Ok(false)) {
             let ends = std::mem::take(&mut self.client.context().told().ends);
             self.fill(room, &ends, records);
         }
@@ -145,13 +147,23 @@ impl Consumer {
         }
     }
 
-    /// Lets partitions of which retention has deleted what was to be read go on at the oldest record that is left.
-    fn place_out_of_range(&mut self) -> Result<(), LogError> {
+    /// What was given of a partition that was cut off counts no more, here and for the caller.
+    fn forget(&mut self, index: usize) {
+        let partition = &self.assigned[index];
+        self.client.context().told().ends.remove(&partition.slot);
+        self.given.clear();
+        let Position { topic, partition, .. } = partition.position(0);
+        self.lost.push(Revoked { topic, partition, lost: true });
+    }
+
+    /// Lets partitions of which what was to be read is not there go on at the oldest record that is. Says whether any was cut off.
+    fn place_out_of_range(&mut self) -> Result<bool, LogError> {
         let out: Vec<_> =
             (0..self.assigned.len()).filter(|&index| self.assigned[index].is_out_of_range).collect();
         if out.is_empty() {
-            return Ok(());
+            return Ok(false);
         }
+        let mut any_cut_off = false;
         let failed = |error: KafkaError| log_error("find the oldest record that is left", &error);
         let slots: Vec<_> = out.iter().map(|&index| self.assigned[index].slot.clone()).collect();
         let timeout = self.timeouts.lag;
@@ -160,7 +172,12 @@ impl Consumer {
         })()
         .map_err(failed)?;
         for (at, &index) in out.iter().enumerate() {
-            self.missed += self.assigned[index].place(lows[at], ends[at]);
+            let (missed, is_cut_off) = self.assigned[index].place(lows[at], ends[at]);
+            self.missed += missed;
+            if is_cut_off {
+                any_cut_off = true;
+                self.forget(index);
+            }
         }
         let places =
             out.iter().map(|&index| (self.assigned[index].slot.clone(), self.assigned[index].offset()));
@@ -172,6 +189,6 @@ impl Consumer {
             }
             return Err(failed(error));
         }
-        Ok(())
+        Ok(any_cut_off)
     }
 }

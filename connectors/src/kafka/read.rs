@@ -146,6 +146,11 @@ impl Given {
         }
     }
 
+    /// Offsets may stand for other records from now on.
+    pub(super) fn clear(&mut self) {
+        *self = Self::new(self.bytes_max);
+    }
+
     pub(super) fn find(&self, position: &Position) -> Option<Record> {
         self.records.get(position).cloned()
     }
