@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::servers::{ALL_INDICES, Cluster, Daemon, Topology, exclusively, service};
-use crate::support::{Bench, wait_for};
+use crate::support::{Bench, wait_for, wait_within};
 
 /// Six hours at the real rate of transactions: 216 seconds at this speed, longer than all that is done meanwhile.
 pub(super) const SAMPLE: [(&str, &str); 2] = [
@@ -16,7 +16,7 @@ pub(super) const PRODUCE: [&str; 6] = ["produce", "feed", "--feed", "sample", "-
 
 /// The feed's whole length, and as long again for a slow machine.
 pub(super) const FEED_MAX: Duration = Duration::from_mins(5);
-/// From the feed's end until everything is computed.
+/// Until everything that waits is computed.
 const CATCH_UP_MAX: Duration = Duration::from_mins(3);
 
 /// Records that the topology has not committed while all is well: about a second of this feed.
@@ -53,7 +53,8 @@ pub(super) fn expect_documents(cluster: &Cluster, expected: &[String]) -> usize 
 /// Waits until the lag is the usual one again.
 #[track_caller]
 pub(super) fn settle(topology: &Topology) {
-    wait_for("the usual lag", || topology.metric("trombe_consumer_lag").is_some_and(|lag| lag < LAG_USUAL));
+    let lag = || topology.metric("trombe_consumer_lag");
+    wait_within(CATCH_UP_MAX, "the usual lag", || lag().is_some_and(|lag| lag < LAG_USUAL));
 }
 
 /// How long `action` and the return to the usual lag took; `action` ends with everything running again.

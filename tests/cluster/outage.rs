@@ -40,8 +40,8 @@ fn two_minutes_without_elasticsearch_fail_no_tuple() {
     assert!(lag > 10_000.0, "the spouts did not pause: a lag of {lag}");
     assert!(grown < before + GROWTH_MIB_MAX, "{before} MiB before the outage, {grown} MiB in it");
 
-    service("elasticsearch", &["start"]);
     producer.expect_running("the producer");
+    service("elasticsearch", &["start"]);
     let up = Instant::now();
     wait_for("/ready", || topology.ask("/ready").is_some_and(|(status, _)| status == 200));
     let resumed = up.elapsed();

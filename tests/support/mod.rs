@@ -113,9 +113,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 #[track_caller]
 pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    wait_within(PATIENCE, what, condition);
+}
+
+#[track_caller]
+pub(crate) fn wait_within(patience: Duration, what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + patience;
     while !condition() {
-        assert!(Instant::now() < deadline, "{what} did not come within {PATIENCE:?}");
+        assert!(Instant::now() < deadline, "{what} did not come within {patience:?}");
         std::thread::park_timeout(Duration::from_millis(50));
     }
 }
