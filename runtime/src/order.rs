@@ -31,15 +31,13 @@ impl<T> Order<T> {
         Some(item)
     }
 
-    /// A tuple is done, and the next one of its key may go. Costs nothing as long as there are no keys.
-    #[inline]
-    pub(crate) fn done(&mut self, id: u64) {
-        if !self.keys.is_empty() {
-            self.advance(id);
-        }
+    /// Whether no tuple that is out has a key.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
-    fn advance(&mut self, id: u64) {
+    /// A tuple is done, and the next one of its key may go.
+    pub(crate) fn done(&mut self, id: u64) {
         let Some(key) = self.keys.remove(&id) else { return };
         match self.waiting.get_mut(&key).and_then(VecDeque::pop_front) {
             Some((next, item)) => {

@@ -76,10 +76,14 @@ impl Retries {
         self.due.push(Reverse((until, id)));
     }
 
-    /// A tuple is done, and had failed so often. Costs nothing as long as nothing has failed.
-    #[inline]
+    /// A tuple is done, and had failed so often.
     pub(crate) fn forget(&mut self, id: u64) -> u32 {
-        if self.failures.is_empty() { 0 } else { self.failures.remove(&id).unwrap_or(0) }
+        self.failures.remove(&id).unwrap_or(0)
+    }
+
+    /// Whether no tuple that is out has failed.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.failures.is_empty()
     }
 
     /// Nothing is out any more.

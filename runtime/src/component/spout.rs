@@ -133,8 +133,12 @@ impl<T> SpoutEmitter<T> {
         std::mem::take(&mut self.queued)
     }
 
+    /// Whether some tuple that is out must not be overtaken.
+    pub(crate) fn has_order(&self) -> bool {
+        !self.order.is_empty()
+    }
+
     /// A tuple is done; another one may have waited for that.
-    #[inline]
     pub(crate) fn done(&mut self, id: u64) {
         self.order.done(id);
     }

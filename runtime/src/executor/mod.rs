@@ -113,7 +113,7 @@ impl Running {
         let mut workers: Vec<Worker> = assembly
             .wakes
             .iter()
-            .map(|wake| Worker::new(&control, Arc::clone(wake), &assembly.books))
+            .map(|wake| Worker::new(&control, Arc::clone(wake), &assembly.books, assembly.wakes.len() == 1))
             .collect();
         // Consumers come first, here and in every round of a worker: what makes room goes before what fills it.
         assembly.placed.into_iter().for_each(|placed| workers[placed.worker].add(placed.task));

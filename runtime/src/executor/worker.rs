@@ -69,12 +69,14 @@ pub(crate) struct Worker {
     control: Arc<Control>,
     wake: Arc<Wake>,
     books: Arc<Books>,
+    /// No other worker steps tasks of the topology.
+    is_alone: bool,
     tasks: Vec<Box<dyn Task>>,
 }
 
 impl Worker {
-    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Arc<Books>) -> Self {
-        Self { control: Arc::clone(control), wake, books: Arc::clone(books), tasks: Vec::new() }
+    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Arc<Books>, is_alone: bool) -> Self {
+        Self { control: Arc::clone(control), wake, books: Arc::clone(books), is_alone, tasks: Vec::new() }
     }
 
     pub(crate) fn add(&mut self, task: Box<dyn Task>) {
@@ -136,7 +138,17 @@ impl Worker {
                 (Step::Wait(one), Step::Wait(other)) => Step::Wait(one.into_iter().chain(other).min()),
             };
         }
+        self.audit();
         round
+    }
+
+    /// In debug builds. Between two rounds of a worker that is alone everything is at rest, and everything is looked at; several can tell at any
+    /// time at least that no edge is overdrawn.
+    fn audit(&self) {
+        if cfg!(debug_assertions) {
+            let audited = if self.is_alone { self.books.audit() } else { self.books.audit_running() };
+            assert!(audited.is_ok(), "{audited:?}");
+        }
     }
 }
 

@@ -245,6 +245,14 @@ impl Ids {
         }
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
+        let (first, len, list) = match self {
+            Self::Run { first, len } => (*first, *len, [].as_slice()),
+            Self::List(list) => (0, 0, list.as_slice()),
+        };
+        (0..u64::from(len)).map(move |root| first + root).chain(list.iter().copied())
+    }
+
     pub(crate) fn len(&self) -> Root {
         match self {
             Self::Run { len, .. } => *len,
@@ -264,13 +272,21 @@ mod tests {
 
     #[test]
     fn ids_are_found_again_whether_or_not_they_are_consecutive() {
-        for ids in [vec![], vec![9], vec![5, 6, 7], vec![5, 6, 9, 10], vec![3, 2, 1], vec![u64::MAX, 0]] {
+        for ids in [
+            vec![],
+            vec![9],
+            vec![u64::MAX],
+            vec![5, 6, 7],
+            vec![5, 6, 9, 10],
+            vec![3, 2, 1],
+            vec![u64::MAX, 0],
+        ] {
             let mut packed = Ids::default();
             for (root, id) in ids.iter().enumerate() {
                 assert_eq!(packed.push(*id) as usize, root);
             }
             let unpacked: Vec<u64> = (0..packed.len()).filter_map(|root| packed.get(root)).collect();
-            assert_eq!(unpacked, ids);
+            assert_eq!((&unpacked, &packed.iter().collect()), (&ids, &ids));
             assert_eq!(packed.get(packed.len()), None);
         }
     }

@@ -40,6 +40,8 @@ pub(crate) struct TaskBook {
     pub(crate) emitted: Total,
     pub(crate) acked: Total,
     pub(crate) failed: Total,
+    /// Of a spout: tuples that it has given, replays not counted.
+    pub(crate) trees: Total,
     /// Of a spout: tuples that are neither good nor tried again.
     pub(crate) given_up: Total,
     /// Of a spout: tuples out; of a deferred bolt or a sink: tuples held.

@@ -40,8 +40,10 @@ pub struct ComponentSnapshot {
     pub acked: u64,
     /// Of a spout: failures of its trees, one an attempt. Of others: input tuples failed.
     pub failed: u64,
-    /// Of a spout: tuples that ended without being good: rejected, out of attempts, gone from the spout, or lost with a task that
-    /// panicked. Every tuple that a spout has given is acked, given up or pending.
+    /// Of a spout: tuple trees begun, replays not counted: `trees = acked + given_up + pending`, unless it is just at work.
+    pub trees: u64,
+    /// Of a spout: trees that ended without being good: rejected, out of attempts, gone from the spout, or lost with a task that
+    /// panicked.
     pub given_up: u64,
     /// Of a spout: tuples out. Of others: input tuples held.
     pub pending: u64,
@@ -144,6 +146,7 @@ impl ComponentSnapshot {
             emitted: sum(&|task| task.emitted.load(Ordering::Relaxed)),
             acked: sum(&|task| task.acked.load(Ordering::Relaxed)),
             failed: sum(&|task| task.failed.load(Ordering::Relaxed)),
+            trees: sum(&|task| task.trees.load(Ordering::Relaxed)),
             given_up: sum(&|task| task.given_up.load(Ordering::Relaxed)),
             pending: sum(&|task| task.pending.load(Ordering::Relaxed) as u64),
             executed: sum(&|task| task.executed.load(Ordering::Relaxed)),

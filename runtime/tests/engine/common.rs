@@ -140,6 +140,9 @@ pub(crate) fn assert_balanced(snapshot: &Snapshot) {
         assert_eq!(edge.pending, 0, "{edge:?}");
     }
     for component in &snapshot.components {
+        if component.kind.is_spout() {
+            assert_eq!(component.trees, component.acked + component.given_up, "{component:?}");
+        }
         assert_eq!((component.pending, component.queue_len), (0, 0), "{component:?}");
     }
 }

@@ -193,3 +193,26 @@ fn a_deadline_and_an_answer_at_once_are_one_end() {
         assert_eq!((site.in_hand(), books.settled()), (0, true));
     });
 }
+
+#[test]
+fn a_deadline_while_the_last_batch_is_worked_off_is_one_end() {
+    let plan = plan();
+    model(move || {
+        let (_books, site, _) = books(&plan);
+        let (progress, home) = (Arc::default(), Arc::new(Home::new(&site)));
+        let mut ids = Ids::default();
+        let root = ids.push(0);
+        let lot = Lot::watched(Arc::clone(&home), ids, 0, &progress);
+        let batch = Batch { items: vec![()], roots: vec![root] };
+        let mut fragment = Fragment::new(batch, lot, (0, 0), 0);
+        let works = thread::spawn(move || {
+            fragment.begin(1);
+            fragment.done = 1;
+            drop(fragment);
+        });
+        let late = progress.time_out(1);
+        works.join().unwrap();
+        let good = if late.is_empty() { vec![0] } else { vec![] };
+        assert_eq!(heard(&home), Heard { failed: vec![], good: Some(good) }, "{late:?}");
+    });
+}

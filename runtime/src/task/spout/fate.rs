@@ -58,22 +58,22 @@ impl<S: Spout> SpoutTask<S> {
     fn landed(&mut self, ids: &Ids, mut failed: Vec<Root>, took: Nanos) {
         failed.sort_unstable();
         let Self { life, site, retries, out, condemned, .. } = self;
+        let is_plain = failed.is_empty() && retries.is_empty() && condemned.is_empty() && !out.has_order();
         let mut buried = 0;
         let done = life.call(site, |spout| {
-            let mut bad = failed.iter().copied().peekable();
-            for root in 0..ids.len() {
-                if bad.next_if_eq(&root).is_some() {
-                    continue;
-                }
-                if let Some(id) = ids.get(root) {
-                    retries.forget(id);
-                    out.done(id);
-                    match (!condemned.is_empty()).then(|| condemned.remove(&id)).flatten() {
-                        None => spout.ack(id),
-                        Some(autopsy) => {
-                            buried += 1;
-                            spout.exhausted(id, &autopsy);
-                        }
+            if is_plain {
+                ids.iter().for_each(|id| spout.ack(id));
+                return;
+            }
+            let good = (0..).zip(ids.iter()).filter(|(root, _)| failed.binary_search(root).is_err());
+            for (_, id) in good {
+                retries.forget(id);
+                out.done(id);
+                match condemned.remove(&id) {
+                    None => spout.ack(id),
+                    Some(autopsy) => {
+                        buried += 1;
+                        spout.exhausted(id, &autopsy);
                     }
                 }
             }

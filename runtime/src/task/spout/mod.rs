@@ -166,6 +166,7 @@ impl<S: Spout> SpoutTask<S> {
     fn take_off(&mut self, now: Nanos, new: usize) {
         let ids = std::mem::take(&mut self.out.ids);
         self.pending += new;
+        self.site.own.trees.fetch_add(new as u64, Ordering::Relaxed);
         self.show();
         if !ids.is_empty() {
             let lot = self.deadlines.flight(&self.home, ids, now);
