@@ -45,6 +45,8 @@ impl Inactivity {
             let signs = held.is_alone().then(|| held.signs()).flatten();
             let since = self.counted(now);
             let look_at = since.saturating_add(pause(ms));
+            // As long as it is referred to here, what is done takes up memory.
+            while self.watched.pop_front_if(|watched| watched.held.strong_count() == 0).is_some() {}
             self.watched.push_back(Watched { held: Arc::downgrade(held), look_at, signs, since });
         }
     }
