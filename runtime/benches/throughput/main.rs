@@ -10,9 +10,11 @@
 mod bitcoin;
 mod constant;
 mod fan_out;
+mod growth;
 mod held;
 mod meter;
 mod peers;
+mod pending;
 mod process;
 mod settings;
 mod skew;
@@ -58,10 +60,11 @@ impl Bench {
 
 type Make = fn(&Settings) -> Result<Bench, Box<dyn Error>>;
 
-const WORKLOADS: [(&str, Make); 9] = [
+const WORKLOADS: [(&str, Make); 10] = [
     ("const", constant::hops),
     ("const-fused", constant::fused),
     ("held", held::bench),
+    ("pending", pending::bench),
     ("wordcount", words::bench),
     ("fan-out", fan_out::bench),
     ("skew", skew::bench),
@@ -78,6 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read(args)?;
     match command.as_deref() {
         Some("utx") => utx::write(&settings),
+        Some("growth") => growth::show(&settings),
         Some("peers") => peers::compare(&settings),
         Some(chosen) => {
             let known = || WORKLOADS.map(|(name, _)| name).join(", ");

@@ -97,7 +97,12 @@ pub(crate) fn measure(
 ) -> Result<Line, Box<dyn Error>> {
     let defaults = Config::default();
     let spout_pending_count_max = settings.pending_count_max.unwrap_or(defaults.spout_pending_count_max);
-    let config = Config { workers_count: Some(settings.workers_count), spout_pending_count_max, ..defaults };
+    let config = Config {
+        workers_count: Some(settings.workers_count),
+        spout_pending_count_max,
+        held_count_max: spout_pending_count_max.max(defaults.held_count_max),
+        ..defaults
+    };
     let running = bench.topology.start(config)?;
     while acked(&running.snapshot()) == 0 && begun.elapsed() < DRAIN {
         running.wait_for(Duration::from_micros(50));
