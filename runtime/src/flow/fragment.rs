@@ -50,13 +50,14 @@ pub(crate) struct Fragment<T> {
     pub(crate) batch: Batch<T>,
     /// How many of the batch's roots have been worked on. `batch.items` holds the rest only.
     pub(crate) done: usize,
+    /// Before the lot, as fields are dropped in this order: what has landed must be nowhere any more, or it could time out.
+    stay: Option<Stay>,
     pub(crate) lot: Lot,
     /// Index of the edge in the books.
     pub(crate) edge: usize,
     /// The consumer's task.
     task: usize,
     pub(crate) sent: Nanos,
-    stay: Option<Stay>,
 }
 
 impl<T> Fragment<T> {
