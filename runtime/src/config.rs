@@ -30,8 +30,13 @@ pub struct Config {
     /// queues it waits in meanwhile; then it has failed, and the autopsy says where it was. To be set to more than the topology ever takes under
     /// full load, or back-pressure fails good tuples. Costs some per batch. `None`: there is none.
     pub message_timeout_ms: Option<u64>,
-    /// Tuples that a deferred bolt's task holds before it is asked to flush.
+    /// Tuples that a deferred bolt's task holds before it is asked to flush, and a stateful bolt's before it writes its state.
     pub held_count_max: usize,
+    /// A task of a stateful bolt writes what has changed this often at most, unless it holds `held_count_max` tuples before. Shorter: tuples
+    /// are acked sooner; longer: a key that changes often is written less often.
+    pub snapshot_interval_ms: u64,
+    /// Unchanged values that a task of a stateful bolt keeps in memory at most; more are read from the store again.
+    pub state_entries_count_max: usize,
     /// The wait before a failed tuple's second attempt; it doubles with each further one.
     pub retry_backoff_ms_min: u64,
     /// The longest wait before another attempt, and before a task that cannot be rebuilt is tried again.
@@ -58,6 +63,8 @@ impl Default for Config {
             inactivity_timeout_ms: Some(30_000),
             message_timeout_ms: None,
             held_count_max: 8_192,
+            snapshot_interval_ms: 100,
+            state_entries_count_max: 100_000,
             retry_backoff_ms_min: 10,
             retry_backoff_ms_max: 60_000,
             attempts_max: None,
@@ -91,6 +98,7 @@ impl Config {
         within("inactivity_timeout_ms", self.inactivity_timeout_ms.unwrap_or(1), 1, u64::MAX)?;
         within("message_timeout_ms", self.message_timeout_ms.unwrap_or(1), 1, u64::MAX)?;
         within("held_count_max", self.held_count_max, 1, usize::MAX)?;
+        within("snapshot_interval_ms", self.snapshot_interval_ms, 0, 3_600_000)?;
         within("retry_backoff_ms_max", self.retry_backoff_ms_max, self.retry_backoff_ms_min, u64::MAX)?;
         within("attempts_max", self.attempts_max.unwrap_or(1), 1, u32::MAX)?;
         within("autopsies_count_max", self.autopsies_count_max, 0, 1_000_000)

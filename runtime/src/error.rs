@@ -87,6 +87,29 @@ pub enum PlanError {
         /// The component.
         name: String,
     },
+    /// A tick for a stateful bolt.
+    #[error("`{name}` is a stateful bolt, and those are not ticked; leave out `.tick_ms(..)`")]
+    StatefulTick {
+        /// The component.
+        name: String,
+    },
+    /// A stateful bolt that does not read by key.
+    #[error(
+        "`{name}` keeps state by key, but not all of its inputs have one; group each by `.by(..)` or `.by_key(..)`, after \
+         any `.into_input(..)`, which `.map(..)` can replace"
+    )]
+    StateWithoutKey {
+        /// The component.
+        name: String,
+    },
+    /// A guarantee for a component whose state the engine does not keep.
+    #[error(
+        "`{name}` has no state that the engine keeps; leave out `.guarantee(..)`, or make it by `.stateful(..)`"
+    )]
+    NoState {
+        /// The component.
+        name: String,
+    },
     /// Nothing to run.
     #[error("topology `{name}` has no spout; add one by `topology.spout(name, factory)`")]
     NoSpout {

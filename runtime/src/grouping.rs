@@ -1,12 +1,16 @@
 //! Groupings: which of a consumer's tasks get a tuple.
 
 use std::fmt;
+use std::hash::Hash;
+use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::key::{key_group, key_hash};
 use crate::rng::Rng;
+use crate::state::KeyBytes;
 
 /// Storm's stream groupings, by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -57,15 +61,64 @@ pub trait CustomGrouping<T>: Send {
     fn choose(&mut self, tuple: &T, tasks: &mut Vec<usize>);
 }
 
-/// Hashes keys batch by batch, so that the dynamic call is not paid per tuple.
-pub(crate) trait HashKeys<T>: Send + Sync {
+/// The keys of tuples.
+pub(crate) trait Keys<T>: Send + Sync {
+    /// Hashes keys batch by batch, so that the dynamic call is not paid per tuple.
     fn hash(&self, items: &[T], hashes: &mut Vec<u64>);
+
+    /// Writes the key as a state store has it.
+    fn write(&self, item: &T, key: &mut KeyBytes);
 }
 
-impl<T, F: Fn(&T) -> u64 + Send + Sync> HashKeys<T> for F {
-    fn hash(&self, items: &[T], hashes: &mut Vec<u64>) {
-        hashes.extend(items.iter().map(self));
+/// Keys that are part of their tuples.
+pub(crate) struct Part<F, K: ?Sized>(F, PhantomData<fn(&K)>);
+
+/// Keys that are computed.
+pub(crate) struct Computed<F, K>(F, PhantomData<fn() -> K>);
+
+impl<F, K: ?Sized> Part<F, K> {
+    pub(crate) fn new(key: F) -> Self {
+        Self(key, PhantomData)
     }
+}
+
+impl<F, K> Computed<F, K> {
+    pub(crate) fn new(key: F) -> Self {
+        Self(key, PhantomData)
+    }
+}
+
+impl<T, K, F> Keys<T> for Part<F, K>
+where
+    K: Hash + ?Sized,
+    F: Fn(&T) -> &K + Send + Sync,
+{
+    fn hash(&self, items: &[T], hashes: &mut Vec<u64>) {
+        hashes.extend(items.iter().map(|item| key_hash((self.0)(item))));
+    }
+
+    fn write(&self, item: &T, key: &mut KeyBytes) {
+        write_key((self.0)(item), key);
+    }
+}
+
+impl<T, K, F> Keys<T> for Computed<F, K>
+where
+    K: Hash,
+    F: Fn(&T) -> K + Send + Sync,
+{
+    fn hash(&self, items: &[T], hashes: &mut Vec<u64>) {
+        hashes.extend(items.iter().map(|item| key_hash(&(self.0)(item))));
+    }
+
+    fn write(&self, item: &T, key: &mut KeyBytes) {
+        write_key(&(self.0)(item), key);
+    }
+}
+
+fn write_key<K: Hash + ?Sized>(value: &K, key: &mut KeyBytes) {
+    key.begin(key_group(key_hash(value)));
+    value.hash(key);
 }
 
 type MakeCustom<T> = Arc<dyn Fn() -> Box<dyn CustomGrouping<T>> + Send + Sync>;
@@ -75,8 +128,8 @@ pub(crate) type Clone1<T> = fn(&T) -> T;
 pub(crate) enum Grouping<T> {
     Shuffle,
     LocalOrShuffle,
-    Key(Arc<dyn HashKeys<T>>),
-    PartialKey(Arc<dyn HashKeys<T>>),
+    Key(Arc<dyn Keys<T>>),
+    PartialKey(Arc<dyn Keys<T>>),
     All(Clone1<T>),
     Global,
     None,
@@ -96,6 +149,14 @@ impl<T> Grouping<T> {
             Self::None => GroupingKind::None,
             Self::Direct => GroupingKind::Direct,
             Self::Custom(..) => GroupingKind::Custom,
+        }
+    }
+
+    /// The keys by which equal tuples go to the same task.
+    pub(crate) fn keys(&self) -> Option<Arc<dyn Keys<T>>> {
+        match self {
+            Self::Key(keys) => Some(Arc::clone(keys)),
+            _ => None,
         }
     }
 
@@ -125,9 +186,9 @@ impl<T> Grouping<T> {
 /// One emitting task's grouping over one edge.
 pub(crate) enum Selector<T> {
     Rotate(Rotation),
-    Key(Arc<dyn HashKeys<T>>),
+    Key(Arc<dyn Keys<T>>),
     /// With the number of tuples sent to each task.
-    PartialKey(Arc<dyn HashKeys<T>>, Vec<u64>),
+    PartialKey(Arc<dyn Keys<T>>, Vec<u64>),
     All(Clone1<T>),
     First,
     Random(Rng),

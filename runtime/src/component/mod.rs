@@ -9,3 +9,4 @@ pub(crate) mod deferred;
 pub(crate) mod iterator;
 pub(crate) mod sink;
 pub(crate) mod spout;
+pub(crate) mod stateful;

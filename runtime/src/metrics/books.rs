@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::autopsies::Autopsies;
 use super::histogram::Histogram;
+use super::state::StateBook;
 use crate::clock::{Clock, Nanos};
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::unpoisoned;
@@ -52,6 +53,8 @@ pub(crate) struct TaskBook {
     pub(crate) execute: Histogram,
     /// Of a spout: from emit to ack.
     pub(crate) complete: Histogram,
+    /// Of a stateful bolt.
+    pub(crate) state: StateBook,
     pub(crate) waiting: OnceLock<Arc<Waiting>>,
     /// Input tuples that are neither waiting nor held nor done: of a batch that was interrupted, or dropped and yet to be failed.
     pub(crate) interrupted: AtomicUsize,

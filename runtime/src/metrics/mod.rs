@@ -6,3 +6,4 @@ pub(crate) mod books;
 pub(crate) mod histogram;
 pub(crate) mod site;
 pub(crate) mod snapshot;
+pub(crate) mod state;

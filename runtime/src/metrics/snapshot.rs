@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::books::{Books, TaskBook};
 use super::histogram::Histogram;
+use super::state::StateSnapshot;
+use crate::clock::Nanos;
 use crate::failure::Autopsy;
 use crate::flow::flight::unpoisoned;
 use crate::topology::plan::{ComponentKind, PlanComponent};
@@ -61,6 +63,9 @@ pub struct ComponentSnapshot {
     pub queue_len: u64,
     /// Tasks rebuilt after a panic.
     pub restarts: u64,
+    /// Of a stateful bolt: its state.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateSnapshot>,
     /// The last reason why something failed here.
     pub last_error: Option<String>,
 }
@@ -93,6 +98,7 @@ impl Snapshot {
     }
 
     pub(crate) fn of(books: &Books) -> Self {
+        let now = books.clock.now();
         let components = books.plan.components.iter().zip(&books.tasks);
         let edges = books.plan.edges().zip(&books.edges).map(|((to, input), book)| {
             // Ends are read before the beginning, so that a tuple under way counts as pending and not as minus one.
@@ -122,8 +128,8 @@ impl Snapshot {
         });
         Self {
             topology: books.plan.topology.clone(),
-            uptime_ms: books.clock.now() / 1_000_000,
-            components: components.map(|(plan, tasks)| ComponentSnapshot::of(plan, tasks)).collect(),
+            uptime_ms: now / 1_000_000,
+            components: components.map(|(plan, tasks)| ComponentSnapshot::of(plan, tasks, now)).collect(),
             edges: edges.collect(),
             failures: books.autopsies(),
         }
@@ -131,7 +137,7 @@ impl Snapshot {
 }
 
 impl ComponentSnapshot {
-    fn of(plan: &PlanComponent, tasks: &[std::sync::Arc<TaskBook>]) -> Self {
+    fn of(plan: &PlanComponent, tasks: &[std::sync::Arc<TaskBook>], now: Nanos) -> Self {
         let sum = |value: &dyn Fn(&TaskBook) -> u64| tasks.iter().map(|task| value(task)).sum();
         let (execute, complete) = (Histogram::default(), Histogram::default());
         for task in tasks {
@@ -158,6 +164,7 @@ impl ComponentSnapshot {
                 task.waiting.get().map_or(0, |len| len.queued.load(Ordering::Relaxed) as u64)
             }),
             restarts: sum(&|task| u64::from(task.restarts.load(Ordering::Relaxed))),
+            state: plan.guarantee.map(|_| StateSnapshot::of(tasks.iter().map(|task| &task.state), now)),
             last_error: tasks.iter().rev().find_map(|task| unpoisoned(&task.last_error).clone()),
         }
     }

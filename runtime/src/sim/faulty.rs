@@ -12,6 +12,7 @@ use crate::component::deferred::DeferredBolt;
 use crate::component::iterator::Factory;
 use crate::component::sink::{AsyncSink, SinkLimits};
 use crate::component::spout::{Next, Spout, SpoutEmitter};
+use crate::component::stateful::StatefulBolt;
 use crate::emitter::Emitter;
 use crate::failure::{Autopsy, Failure};
 use crate::tuple::Tuple;
@@ -142,6 +143,32 @@ impl<B: DeferredBolt> DeferredBolt for Faulty<B> {
 
     fn flush(&mut self, out: &mut Emitter<B::Out>) -> Result<(), Failure> {
         self.call(self.fate_between(), |bolt| bolt.flush(out))
+    }
+
+    fn cleanup(&mut self) {
+        self.inner.cleanup();
+    }
+}
+
+impl<B: StatefulBolt> StatefulBolt for Faulty<B> {
+    type In = B::In;
+    type State = B::State;
+    type Out = B::Out;
+
+    fn declare(streams: &mut Streams) {
+        B::declare(streams);
+    }
+
+    fn prepare(&mut self, context: &TaskContext) -> Result<(), Failure> {
+        self.call(Fate::Well, |bolt| bolt.prepare(context))
+    }
+
+    fn update(&mut self, state: &mut B::State, tuple: &B::In) -> Result<(), Failure> {
+        self.call(self.fate(), |bolt| bolt.update(state, tuple))
+    }
+
+    fn emit(&mut self, state: &B::State, tuple: B::In, out: &mut Emitter<B::Out>) -> Result<(), Failure> {
+        self.call(self.fate(), |bolt| bolt.emit(state, tuple, out))
     }
 
     fn cleanup(&mut self) {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{StateChange, StateError, StateStore};
+use crate::failure::Failure;
 
 /// A write-back cache of typed values over a [`StateStore`].
 ///
@@ -35,35 +36,55 @@ pub struct Keyed<V> {
     namespace: String,
     entries_max: usize,
     entries: HashMap<Vec<u8>, Entry<V>>,
-    dirty_count: usize,
+    /// The keys of the entries that are marked so.
+    dirty: Vec<Vec<u8>>,
+    /// The keys in the write under way, those included that have changed again since.
+    writing: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
 struct Entry<V> {
     /// `None`: the store has no such key (or will not, once it is flushed).
     value: Option<V>,
-    dirty: bool,
+    mark: Mark,
+}
+
+/// How an entry stands to the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    /// The store has it.
+    Clean,
+    /// It is part of the write under way, and has not changed since that began.
+    Writing,
+    /// It has changed, and no write has begun since.
+    Dirty,
 }
 
 impl<V: Serialize + DeserializeOwned> Keyed<V> {
     /// A view of `namespace` that keeps at most `entries_max` unchanged values in memory.
     pub fn new(store: Arc<dyn StateStore>, namespace: impl Into<String>, entries_max: usize) -> Self {
-        Self { store, namespace: namespace.into(), entries_max, entries: HashMap::new(), dirty_count: 0 }
+        Self {
+            store,
+            namespace: namespace.into(),
+            entries_max,
+            entries: HashMap::new(),
+            dirty: Vec::new(),
+            writing: Vec::new(),
+        }
     }
 
     /// The value of a key.
     pub fn get(&mut self, key: impl AsRef<[u8]>) -> Result<Option<&V>, StateError> {
-        Ok(self.entry(key.as_ref())?.value.as_ref())
+        Ok(self.entry(key.as_ref())?.0.value.as_ref())
     }
 
     /// The value of a key, to be changed. It counts as changed whether or not it is.
     pub fn get_mut(&mut self, key: impl AsRef<[u8]>) -> Result<Option<&mut V>, StateError> {
-        let key = key.as_ref();
-        if self.entry(key)?.value.is_none() {
-            return Ok(None);
+        let (entry, dirty) = self.entry(key.as_ref())?;
+        if entry.value.is_some() {
+            entry.change(key.as_ref(), dirty);
         }
-        self.mark(key);
-        Ok(self.entry(key)?.value.as_mut())
+        Ok(entry.value.as_mut())
     }
 
     /// The value of a key, to be changed; a key without a value gets the default first.
@@ -71,10 +92,25 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
     where
         V: Default,
     {
-        let key = key.as_ref();
-        self.entry(key)?;
-        self.mark(key);
-        Ok(self.entry(key)?.value.get_or_insert_default())
+        let (entry, dirty) = self.entry(key.as_ref())?;
+        entry.change(key.as_ref(), dirty);
+        Ok(entry.value.get_or_insert_default())
+    }
+
+    /// Changes a value, the default for a key without one, by a copy: after an error or a panic nothing is changed.
+    pub(crate) fn change(
+        &mut self,
+        key: &[u8],
+        change: impl FnOnce(&mut V) -> Result<(), Failure>,
+    ) -> Result<&V, Failure>
+    where
+        V: Clone + Default,
+    {
+        let (entry, dirty) = self.entry(key)?;
+        let mut value = entry.value.clone().unwrap_or_default();
+        change(&mut value)?;
+        entry.change(key, dirty);
+        Ok(entry.value.insert(value))
     }
 
     /// Sets the value of a key.
@@ -89,16 +125,17 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
 
     /// How many changes the next flush will write.
     pub fn dirty_count(&self) -> usize {
-        self.dirty_count
+        self.dirty.len()
     }
 
     /// The changes since the last flush as the store will be given them, in the order of their keys.
     ///
     /// For whoever has to write several views in one apply: write them, then call [`flushed`](Self::flushed) on each.
     pub fn changes(&self) -> Result<Vec<StateChange>, StateError> {
-        let mut changes = Vec::with_capacity(self.dirty_count);
-        for (key, entry) in self.entries.iter().filter(|(_, entry)| entry.dirty) {
-            let value = entry.value.as_ref().map(serde_json::to_vec).transpose();
+        let mut changes = Vec::with_capacity(self.dirty.len());
+        for key in &self.dirty {
+            let value = self.entries.get(key).and_then(|entry| entry.value.as_ref());
+            let value = value.map(serde_json::to_vec).transpose();
             let value = value.map_err(|error| StateError::new(&self.namespace, error))?;
             let (namespace, key) = (self.namespace.clone(), key.clone());
             changes.push(StateChange { namespace, key, value, expires_ms: None });
@@ -109,32 +146,61 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
 
     /// Says that [`changes`](Self::changes) are in the store.
     pub fn flushed(&mut self) {
-        self.dirty_count = 0;
-        for entry in self.entries.values_mut() {
-            entry.dirty = false;
-        }
+        self.write_began();
+        self.written();
+    }
+
+    /// Says that [`changes`](Self::changes) are being written: until [`written`](Self::written) says that they are, they
+    /// are kept in memory, and those who change meanwhile are changes again.
+    pub(crate) fn write_began(&mut self) {
+        debug_assert!(self.writing.is_empty(), "one write at a time");
+        self.writing = std::mem::take(&mut self.dirty);
+        self.remark(Mark::Dirty, Mark::Writing);
+    }
+
+    /// Says that what was being written is in the store.
+    pub(crate) fn written(&mut self) {
+        self.remark(Mark::Writing, Mark::Clean);
+        self.writing.clear();
         self.evict();
+    }
+
+    /// How many values are in memory.
+    pub(crate) fn entries_count(&self) -> usize {
+        self.entries.len()
+    }
+
+    fn remark(&mut self, from: Mark, to: Mark) {
+        for key in &self.writing {
+            if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.mark == from) {
+                entry.mark = to;
+            }
+        }
     }
 
     /// Writes all changes at once; after an error they are all still there for the next flush.
     pub fn flush(&mut self) -> Result<(), StateError> {
-        if self.dirty_count > 0 {
+        if !self.dirty.is_empty() {
             self.store.apply(&self.changes()?)?;
             self.flushed();
         }
         Ok(())
     }
 
-    fn entry(&mut self, key: &[u8]) -> Result<&mut Entry<V>, StateError> {
+    /// The entry of a key, and the keys of those to be written.
+    fn entry(&mut self, key: &[u8]) -> Result<(&mut Entry<V>, &mut Vec<Vec<u8>>), StateError> {
         if !self.entries.contains_key(key) {
             let value = match self.store.get(&self.namespace, key)? {
                 Some(bytes) => Some(self.decode(key, &bytes)?),
                 None => None,
             };
             self.evict();
-            self.entries.insert(key.to_vec(), Entry { value, dirty: false });
+            self.entries.insert(key.to_vec(), Entry { value, mark: Mark::Clean });
         }
-        self.entries.get_mut(key).ok_or_else(|| StateError::new(&self.namespace, "an entry vanished"))
+        match self.entries.get_mut(key) {
+            Some(entry) => Ok((entry, &mut self.dirty)),
+            None => Err(StateError::new(&self.namespace, "an entry vanished")),
+        }
     }
 
     fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<V, StateError> {
@@ -144,30 +210,38 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
         })
     }
 
-    fn mark(&mut self, key: &[u8]) {
-        if let Some(entry) = self.entries.get_mut(key) {
-            self.dirty_count += usize::from(!entry.dirty);
-            entry.dirty = true;
-        }
-    }
-
     fn set(&mut self, key: Vec<u8>, value: Option<V>) {
-        let before = self.entries.insert(key, Entry { value, dirty: true });
-        self.dirty_count += usize::from(before.is_none_or(|entry| !entry.dirty));
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.value = value;
+            entry.change(&key, &mut self.dirty);
+        } else {
+            self.dirty.push(key.clone());
+            self.entries.insert(key, Entry { value, mark: Mark::Dirty });
+        }
     }
 
     /// Lets half of the unchanged entries go when there are too many, so that the sweep is paid for by what it frees.
     fn evict(&mut self) {
-        let clean = self.entries.len() - self.dirty_count;
+        // An entry that has changed while it was being written is counted twice.
+        let clean = self.entries.len().saturating_sub(self.dirty.len() + self.writing.len());
         if clean < self.entries_max.max(1) {
             return;
         }
         let mut surplus = clean - self.entries_max / 2;
         self.entries.retain(|_, entry| {
-            let goes = surplus > 0 && !entry.dirty;
+            let goes = surplus > 0 && entry.mark == Mark::Clean;
             surplus -= usize::from(goes);
             !goes
         });
+    }
+}
+
+impl<V> Entry<V> {
+    fn change(&mut self, key: &[u8], dirty: &mut Vec<Vec<u8>>) {
+        if self.mark != Mark::Dirty {
+            self.mark = Mark::Dirty;
+            dirty.push(key.to_vec());
+        }
     }
 }
 
@@ -176,7 +250,7 @@ impl<V> fmt::Debug for Keyed<V> {
         f.debug_struct("Keyed")
             .field("namespace", &self.namespace)
             .field("entries", &self.entries.len())
-            .field("dirty_count", &self.dirty_count)
+            .field("dirty_count", &self.dirty.len())
             .finish_non_exhaustive()
     }
 }
@@ -220,6 +294,31 @@ mod tests {
             assert_eq!(state.get([key]), Ok(Some(&u32::from(key))));
             assert!(state.entries.len() <= 10);
         }
+    }
+
+    #[test]
+    fn what_changes_while_it_is_written_is_written_again() {
+        let store = Arc::new(MemoryStore::new());
+        let mut state = keyed(&store, 0);
+        state.put("a", 1);
+        state.put("b", 1);
+        let first = state.changes().unwrap();
+        state.write_began();
+        assert_eq!(state.changes(), Ok(Vec::new()));
+        let one_more = |value: &mut u32| {
+            *value += 1;
+            Ok(())
+        };
+        state.change(b"a", one_more).unwrap();
+        assert!(state.change(b"b", |value| Err(Failure::retry(std::mem::take(value)))).is_err());
+        assert_eq!(state.entries_count(), 2, "neither is in the store yet");
+        store.apply(&first).unwrap();
+        state.written();
+        let second = state.changes().unwrap();
+        assert_eq!(second.iter().map(|change| &change.key[..]).collect::<Vec<_>>(), [b"a"]);
+        assert_eq!(state.entries_count(), 1);
+        assert_eq!(state.get("a"), Ok(Some(&2)));
+        assert_eq!(state.get("b"), Ok(Some(&1)));
     }
 
     #[test]

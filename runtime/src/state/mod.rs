@@ -1,10 +1,14 @@
-//! Keyed state: a small store trait, its in-memory implementation, and a write-back cache over either.
+//! Keyed state: a small store trait, its in-memory implementation, a write-back cache over either, and the writer that stateful bolts share.
 
 mod keyed;
 mod memory;
+mod names;
+pub(crate) mod writer;
 
 pub use keyed::Keyed;
 pub use memory::MemoryStore;
+pub use names::stored_state;
+pub(crate) use names::{KeyBytes, state_namespace};
 
 /// A change of one key: a new value, or none to remove it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,9 @@ pub(crate) mod deferred;
 mod inactivity;
 pub(crate) mod life;
 pub(crate) mod sink;
+pub(crate) mod snapshots;
 pub(crate) mod spout;
+pub(crate) mod stateful;
 
 use crate::clock::{Nanos, millis};
 

@@ -9,13 +9,9 @@ use super::input::Edges;
 use super::plan::ComponentKind;
 use super::wiring::{Build, Component, Wiring};
 use crate::clock::Clock;
-use crate::component::bolt::Bolt;
 use crate::component::context::{TaskContext, TaskWaker};
 use crate::component::dead_letter::DEAD_LETTERS;
-use crate::component::deferred::DeferredBolt;
 use crate::component::iterator::Factory;
-use crate::component::sink::AsyncSink;
-use crate::component::spout::Spout;
 use crate::config::Config;
 use crate::emitter::{AnyPort, Emitter};
 use crate::error::StartError;
@@ -29,12 +25,10 @@ use crate::metrics::site::Site;
 use crate::rng::Rng;
 use crate::route::{Port, QueueSink, Router, Sink};
 use crate::sim::{Faulty, World};
+use crate::state::writer::{Desk, Writer};
+use crate::state::{MemoryStore, StateStore};
 use crate::sync::Mutex;
 use crate::task::Task;
-use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
-use crate::task::deferred::DeferredTask;
-use crate::task::sink::SinkTask;
-use crate::task::spout::SpoutTask;
 
 /// Makes the emitting task's side of an edge.
 type MakeRouter<T> = Box<dyn Fn(&Origin) -> Router<T>>;
@@ -72,19 +66,22 @@ pub(crate) struct Assembly {
     pub(crate) wakes: Vec<Arc<Wake>>,
     pub(crate) placed: Vec<Placed>,
     wiring: Arc<Mutex<Wiring>>,
-    workers: Placement,
+    pub(super) workers: Placement,
     /// By component and stream: a `MakeRouter` of the stream's type for every consumer.
     routers: HashMap<(usize, usize), Vec<Box<dyn Any>>>,
     tokio: Option<tokio::runtime::Handle>,
     seed: u64,
+    pub(super) store: Arc<dyn StateStore>,
+    /// Where stateful tasks leave what is to be written.
+    pub(super) desk: Option<Arc<Desk>>,
     /// Only in a simulation: where components get their faults from.
     pub(crate) world: Option<World>,
 }
 
 /// Which worker each task runs on.
-struct Placement {
-    worker_of: Vec<Arc<[usize]>>,
-    fused: Vec<bool>,
+pub(super) struct Placement {
+    pub(super) worker_of: Vec<Arc<[usize]>>,
+    pub(super) fused: Vec<bool>,
 }
 
 impl Placement {
@@ -130,23 +127,34 @@ impl Assembly {
         let wiring = Arc::clone(&topology.wiring);
         let plan = unpoisoned(&wiring).plan()?;
         let workers = limits.workers();
+        let has_state = plan.components.iter().any(|component| component.kind == ComponentKind::StatefulBolt);
+        let store = unpoisoned(&wiring).store.clone();
         let placement = Placement::new(&unpoisoned(&wiring).components, workers, limits.fusion);
         let builds: Vec<Build> =
             unpoisoned(&wiring).components.iter().map(|c| Arc::clone(&c.build)).collect();
         let mut assembly = Self {
             books: Arc::new(Books::new(plan, clock, limits.autopsies_count_max)),
-            wakes: (0..workers).map(|_| Arc::default()).collect(),
+            // A write blocks, so it has a worker of its own.
+            wakes: (0..workers + usize::from(has_state)).map(|_| Arc::default()).collect(),
             placed: Vec::new(),
             wiring,
             workers: placement,
             routers: HashMap::new(),
             tokio,
             seed: limits.seed(),
+            store: store.unwrap_or_else(|| Arc::new(MemoryStore::new())),
+            desk: None,
             limits,
             world,
         };
+        assembly.desk = has_state.then(|| Desk::new(Arc::clone(&assembly.wakes[workers])));
         for (component, build) in builds.iter().enumerate().rev() {
             build(&mut assembly, component)?;
+        }
+        if let Some(desk) = assembly.desk.take() {
+            // Last, so that where one thread closes all tasks the others have left what they have.
+            let writer = Writer::new(desk, Arc::clone(&assembly.store));
+            assembly.placed.push(Placed { worker: workers, task: Box::new(writer) });
         }
         Ok(assembly)
     }
@@ -220,7 +228,7 @@ impl Assembly {
         Port::new(makes.map(|make| make(origin)).collect(), clone)
     }
 
-    fn first_edge(&self, component: usize) -> usize {
+    pub(super) fn first_edge(&self, component: usize) -> usize {
         self.books.plan.components[..component].iter().map(|component| component.inputs.len()).sum()
     }
 
@@ -238,7 +246,11 @@ impl Assembly {
         Some(Faulty::factory(make, world, &self.books.plan.components[component].name))
     }
 
-    fn inboxes<T: Send + 'static>(&mut self, component: usize, edges: &Edges<T>) -> Vec<Arc<Inbox<T>>> {
+    pub(super) fn inboxes<T: Send + 'static>(
+        &mut self,
+        component: usize,
+        edges: &Edges<T>,
+    ) -> Vec<Arc<Inbox<T>>> {
         let worker_of = Arc::clone(&self.workers.worker_of[component]);
         let inbox = |worker: &usize| {
             Arc::new(Inbox::new(self.limits.queue_batches_max, Arc::clone(&self.wakes[*worker])))
@@ -254,132 +266,5 @@ impl Assembly {
             Connection { lanes, tasks: worker_of.len(), local: Arc::clone(&worker_of), fused: false }
         });
         inboxes.to_vec()
-    }
-
-    pub(crate) fn spouts<S: Spout>(&mut self, component: usize, make: &Factory<S>) -> Result<(), StartError> {
-        for task in 0..self.tasks(component) {
-            let site = self.site(component, task);
-            let out = self.emitter::<S::Item>(&site);
-            let (context, rng) = (self.context(&site), self.rng(&site));
-            let spout = SpoutTask::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits, rng);
-            let spout = spout.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(spout));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn bolts<B: Bolt>(
-        &mut self,
-        component: usize,
-        edges: &Edges<B::In>,
-        make: &Factory<B>,
-    ) -> Result<(), StartError> {
-        match self.faulty(component, make) {
-            Some(make) => self.bolts_of(component, edges, &make),
-            None => self.bolts_of(component, edges, make),
-        }
-    }
-
-    fn bolts_of<B: Bolt>(
-        &mut self,
-        component: usize,
-        edges: &Edges<B::In>,
-        make: &Factory<B>,
-    ) -> Result<(), StartError> {
-        let mut cores = Vec::new();
-        for task in 0..self.tasks(component) {
-            let site = self.site(component, task);
-            let (out, context) = (self.emitter(&site), self.context(&site));
-            let core = BoltCore::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits);
-            cores.push(core.map_err(|failure| Self::prepare_error(&site, failure))?);
-        }
-        if self.workers.fused[component] {
-            self.fuse(component, edges, cores);
-            return Ok(());
-        }
-        let tick_ms = self.books.plan.components[component].tick_ms;
-        for (task, (core, inbox)) in cores.into_iter().zip(self.inboxes(component, edges)).enumerate() {
-            self.add(component, task, Box::new(BoltTask::new(core, inbox, tick_ms)));
-        }
-        Ok(())
-    }
-
-    fn fuse<B: Bolt>(&mut self, component: usize, edges: &Edges<B::In>, cores: Vec<BoltCore<B>>) {
-        let cores: Mutex<Vec<_>> = Mutex::new(cores.into_iter().map(Some).collect());
-        let (cores, edge) = (Arc::new(cores), self.first_edge(component));
-        let local = Arc::clone(&self.workers.worker_of[component]);
-        edges.connect(self, |_, _| {
-            let cores = Arc::clone(&cores);
-            let lanes: Lanes<B::In> = Arc::new(move |origin, task| {
-                let core = unpoisoned(&cores)[task].take();
-                // One edge, and each of its producers takes the bolt of its own number, once.
-                Box::new(FusedSink::new(core, edge, Arc::clone(&origin.site)))
-            });
-            Connection { lanes, tasks: local.len(), local: Arc::clone(&local), fused: true }
-        });
-    }
-
-    pub(crate) fn deferred<B: DeferredBolt>(
-        &mut self,
-        component: usize,
-        edges: &Edges<B::In>,
-        make: &Factory<B>,
-    ) -> Result<(), StartError> {
-        match self.faulty(component, make) {
-            Some(make) => self.deferred_of(component, edges, &make),
-            None => self.deferred_of(component, edges, make),
-        }
-    }
-
-    fn deferred_of<B: DeferredBolt>(
-        &mut self,
-        component: usize,
-        edges: &Edges<B::In>,
-        make: &Factory<B>,
-    ) -> Result<(), StartError> {
-        let tick_ms = self.books.plan.components[component].tick_ms;
-        for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
-            let site = self.site(component, task);
-            let (out, context) = (self.emitter(&site).derived(), self.context(&site));
-            let bolt = DeferredTask::new(
-                Arc::clone(make),
-                out,
-                context,
-                Arc::clone(&site),
-                inbox,
-                tick_ms,
-                &self.limits,
-            );
-            let bolt = bolt.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(bolt));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn sinks<S: AsyncSink>(
-        &mut self,
-        component: usize,
-        edges: &Edges<S::In>,
-        make: &Factory<S>,
-    ) -> Result<(), StartError> {
-        match self.faulty(component, make) {
-            Some(make) => self.sinks_of(component, edges, &make),
-            None => self.sinks_of(component, edges, make),
-        }
-    }
-
-    fn sinks_of<S: AsyncSink>(
-        &mut self,
-        component: usize,
-        edges: &Edges<S::In>,
-        make: &Factory<S>,
-    ) -> Result<(), StartError> {
-        for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
-            let site = self.site(component, task);
-            let sink = SinkTask::new(make, &self.context(&site), Arc::clone(&site), inbox);
-            let sink = sink.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(sink));
-        }
-        Ok(())
     }
 }

@@ -12,11 +12,12 @@ use crate::component::closures::{Closure, Nothing};
 use crate::component::deferred::DeferredBolt;
 use crate::component::iterator::Factory;
 use crate::component::sink::AsyncSink;
+use crate::component::stateful::{Guarantee, StatefulBolt};
 use crate::emitter::Emitter;
 use crate::error::{PlanError, StartError};
 use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
-use crate::grouping::Grouping;
+use crate::grouping::{Grouping, Keys};
 use crate::route::{Convert, ConvertSink, Router, Sink};
 use crate::sync::Mutex;
 
@@ -35,10 +36,12 @@ type Connect<T> = Arc<dyn Fn(&mut Assembly, Connection<T>) + Send + Sync>;
 pub(crate) struct Edge<T> {
     slot: InputSlot,
     connect: Connect<T>,
+    keys: Option<Arc<dyn Keys<T>>>,
 }
 
 impl<T: Send + 'static> Edge<T> {
     pub(crate) fn new(slot: InputSlot, grouping: Grouping<T>) -> Self {
+        let keys = grouping.keys();
         let grouping = Arc::new(grouping);
         let connect = move |assembly: &mut Assembly, connection: Connection<T>| {
             let grouping = Arc::clone(&grouping);
@@ -48,11 +51,11 @@ impl<T: Send + 'static> Edge<T> {
                 Box::new(move |origin: &Origin| connection.router(&grouping, origin)),
             );
         };
-        Self { slot, connect: Arc::new(connect) }
+        Self { slot, connect: Arc::new(connect), keys }
     }
 
     fn convert<U: Send + 'static>(self, convert: Convert<T, U>) -> Edge<U> {
-        let Self { slot, connect } = self;
+        let Self { slot, connect, .. } = self;
         let connect = move |assembly: &mut Assembly, connection: Connection<U>| {
             let (inner, convert) = (connection.lanes, Arc::clone(&convert));
             let lanes: Lanes<T> = Arc::new(move |origin, task| {
@@ -69,7 +72,8 @@ impl<T: Send + 'static> Edge<T> {
                 },
             );
         };
-        Edge { slot, connect: Arc::new(connect) }
+        let slot = InputSlot { has_keys: false, ..slot };
+        Edge { slot, connect: Arc::new(connect), keys: None }
     }
 }
 
@@ -106,6 +110,12 @@ impl<T: Send + 'static> Input<T> {
     /// Calls [`Bolt::tick`], or [`DeferredBolt::flush`], this often.
     pub fn tick_ms(mut self, tick_ms: u64) -> Self {
         self.options.tick_ms = Some(tick_ms);
+        self
+    }
+
+    /// What a stateful bolt promises of a tuple's effect (at least once, if not said otherwise).
+    pub fn guarantee(mut self, guarantee: Guarantee) -> Self {
+        self.options.guarantee = Some(guarantee);
         self
     }
 
@@ -161,6 +171,24 @@ impl<T: Send + 'static> Input<T> {
             ComponentKind::DeferredBolt,
             &streams.declared,
             move |assembly, edges, component| assembly.deferred(component, edges, &make),
+        )
+    }
+
+    /// Makes a bolt whose state, by the key of its input, the engine keeps; `factory` makes one instance a task.
+    pub fn stateful<B: StatefulBolt<In = T>>(
+        mut self,
+        name: &str,
+        factory: impl Fn() -> B + Send + Sync + 'static,
+    ) -> Stream<B::Out> {
+        let mut streams = Streams::default();
+        B::declare(&mut streams);
+        let make: Factory<B> = Arc::new(factory);
+        self.options.guarantee.get_or_insert(Guarantee::AtLeastOnce);
+        self.component::<B::Out>(
+            name,
+            ComponentKind::StatefulBolt,
+            &streams.declared,
+            move |assembly, edges, component| assembly.stateful(component, edges, &make),
         )
     }
 
@@ -246,6 +274,11 @@ impl<T: Send + 'static> Input<T> {
 pub(crate) struct Edges<T>(Vec<Edge<T>>);
 
 impl<T: Send + 'static> Edges<T> {
+    /// The keys of every edge; the plan has seen to it that each has some.
+    pub(crate) fn keys(&self) -> Vec<Arc<dyn Keys<T>>> {
+        self.0.iter().filter_map(|edge| edge.keys.clone()).collect()
+    }
+
     /// Makes the producers' side of every edge; `lanes` is given the edge's place among the component's inputs.
     pub(crate) fn connect(
         &self,

@@ -4,6 +4,7 @@ pub(crate) mod assembly;
 mod input;
 pub(crate) mod plan;
 mod stream;
+mod tasks;
 mod wiring;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::error::{PlanError, StartError};
 use crate::executor::{Running, Summary};
 use crate::flow::flight::unpoisoned;
+use crate::state::StateStore;
 use crate::sync::Mutex;
 use plan::{ComponentKind, Plan};
 use wiring::{Component, Options, Wiring};
@@ -64,6 +66,11 @@ impl Topology {
     /// Options for a spout: `topology.tasks(3).spout("log", factory)`.
     pub fn tasks(&self, tasks: usize) -> SpoutOptions<'_> {
         SpoutOptions { topology: self, options: Options { tasks, ..Options::default() } }
+    }
+
+    /// Where stateful bolts keep their state, under `topology/bolt` each; without it, in memory for as long as the topology runs.
+    pub fn state(&self, store: impl StateStore + 'static) {
+        unpoisoned(&self.wiring).store = Some(Arc::new(store));
     }
 
     /// Validates the wiring and shows it as data.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::component::stateful::Guarantee;
 use crate::grouping::GroupingKind;
 
 /// The name of the stream that `emit` emits to.
@@ -33,6 +34,9 @@ pub struct PlanComponent {
     pub streams: Vec<String>,
     /// How often it is ticked, if it is.
     pub tick_ms: Option<u64>,
+    /// Of a stateful bolt: what is promised of a tuple's effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Guarantee>,
     /// What it reads.
     pub inputs: Vec<PlanInput>,
 }
@@ -49,6 +53,8 @@ pub enum ComponentKind {
     Bolt,
     /// A [`DeferredBolt`](crate::DeferredBolt).
     DeferredBolt,
+    /// A [`StatefulBolt`](crate::StatefulBolt).
+    StatefulBolt,
     /// An [`AsyncSink`](crate::AsyncSink).
     Sink,
 }
@@ -105,6 +111,7 @@ impl fmt::Display for ComponentKind {
             Self::AsyncSpout => "async spout",
             Self::Bolt => "bolt",
             Self::DeferredBolt => "deferred bolt",
+            Self::StatefulBolt => "stateful bolt",
             Self::Sink => "sink",
         })
     }
@@ -114,10 +121,14 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "topology {}", self.topology)?;
         for component in &self.components {
-            let PlanComponent { name, kind, tasks, executors, streams, tick_ms, inputs } = component;
+            let PlanComponent { name, kind, tasks, executors, streams, tick_ms, guarantee, inputs } =
+                component;
             write!(f, "\n{kind} {name}: tasks {tasks}, executors {executors}")?;
             if let Some(ms) = tick_ms {
                 write!(f, ", tick {ms} ms")?;
+            }
+            if let Some(guarantee) = guarantee {
+                write!(f, ", {guarantee}")?;
             }
             if !streams.is_empty() {
                 write!(f, ", emits {}", streams.join(", "))?;

@@ -11,8 +11,7 @@ use crate::component::bolt::StreamId;
 use crate::component::dead_letter::{DeadLetter, dead_letters};
 use crate::error::PlanError;
 use crate::flow::flight::unpoisoned;
-use crate::grouping::{CustomGrouping, Grouping};
-use crate::key::key_hash;
+use crate::grouping::{Computed, CustomGrouping, Grouping, Part};
 use crate::sync::Mutex;
 
 /// A handle of the tuples that a component emits.
@@ -56,28 +55,28 @@ impl<T: Send + 'static> Stream<T> {
     /// [`by_key`](Self::by_key).
     pub fn by<K, F>(self, key: F) -> Input<T>
     where
-        K: Hash + ?Sized,
+        K: Hash + ?Sized + 'static,
         F: Fn(&T) -> &K + Send + Sync + 'static,
     {
-        self.group(Grouping::Key(Arc::new(move |tuple: &T| key_hash(key(tuple)))))
+        self.group(Grouping::Key(Arc::new(Part::new(key))))
     }
 
     /// Fields grouping by a key that is computed from the tuple.
     pub fn by_key<K, F>(self, key: F) -> Input<T>
     where
-        K: Hash,
+        K: Hash + 'static,
         F: Fn(&T) -> K + Send + Sync + 'static,
     {
-        self.group(Grouping::Key(Arc::new(move |tuple: &T| key_hash(&key(tuple)))))
+        self.group(Grouping::Key(Arc::new(Computed::new(key))))
     }
 
     /// Tuples of equal keys go to one of two tasks, so that a frequent key does not swamp one task.
     pub fn partial_key<K, F>(self, key: F) -> Input<T>
     where
-        K: Hash + ?Sized,
+        K: Hash + ?Sized + 'static,
         F: Fn(&T) -> &K + Send + Sync + 'static,
     {
-        self.group(Grouping::PartialKey(Arc::new(move |tuple: &T| key_hash(key(tuple)))))
+        self.group(Grouping::PartialKey(Arc::new(Part::new(key))))
     }
 
     /// Every task gets every tuple.
@@ -152,7 +151,8 @@ impl<T: Send + 'static> Stream<T> {
     pub fn end(self) {}
 
     fn group(self, grouping: Grouping<T>) -> Input<T> {
-        let slot = InputSlot { from: self.component, stream: self.slot, grouping: grouping.kind() };
+        let (from, stream, kind) = (self.component, self.slot, grouping.kind());
+        let slot = InputSlot { from, stream, grouping: kind, has_keys: grouping.keys().is_some() };
         Input::new(self.wiring, Edge::new(slot, grouping))
     }
 }

@@ -9,9 +9,11 @@ use super::assembly::Assembly;
 use super::plan::{ComponentKind, DEFAULT_STREAM, Plan, PlanComponent, PlanInput};
 use crate::component::bolt::DeclaredStream;
 use crate::component::dead_letter::DEAD_LETTERS;
+use crate::component::stateful::Guarantee;
 use crate::error::{PlanError, StartError};
 use crate::grouping::{Clone1, GroupingKind};
 use crate::key::KEY_GROUPS;
+use crate::state::StateStore;
 
 /// More tasks than anybody needs in one process.
 const TASKS_MAX: usize = 65_536;
@@ -21,6 +23,8 @@ pub(crate) type Build = Arc<dyn Fn(&mut Assembly, usize) -> Result<(), StartErro
 pub(crate) struct Wiring {
     pub(crate) name: String,
     pub(crate) components: Vec<Component>,
+    /// Where stateful bolts keep their state; `None`: in memory.
+    pub(crate) store: Option<Arc<dyn StateStore>>,
     /// Found while wiring, told by `plan`.
     mistakes: Vec<PlanError>,
 }
@@ -39,11 +43,12 @@ pub(crate) struct Options {
     pub(crate) tasks: usize,
     pub(crate) executors: Option<usize>,
     pub(crate) tick_ms: Option<u64>,
+    pub(crate) guarantee: Option<Guarantee>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tasks: 1, executors: None, tick_ms: None }
+        Self { tasks: 1, executors: None, tick_ms: None, guarantee: None }
     }
 }
 
@@ -62,6 +67,8 @@ pub(crate) struct InputSlot {
     pub(crate) from: usize,
     pub(crate) stream: usize,
     pub(crate) grouping: GroupingKind,
+    /// Its consumer knows the keys of its tuples.
+    pub(crate) has_keys: bool,
 }
 
 impl Component {
@@ -78,7 +85,7 @@ impl Component {
 
 impl Wiring {
     pub(crate) fn new(name: String) -> Self {
-        Self { name, components: Vec::new(), mistakes: Vec::new() }
+        Self { name, components: Vec::new(), store: None, mistakes: Vec::new() }
     }
 
     /// Adds a component whose main stream carries `T`, and says its index.
@@ -160,6 +167,7 @@ impl Wiring {
             executors: component.executors(),
             streams: emits.map(|(_, slot)| slot.name.to_owned()).collect(),
             tick_ms: component.options.tick_ms,
+            guarantee: component.options.guarantee,
             inputs: component.inputs.iter().map(input).collect(),
         }
     }
@@ -194,9 +202,27 @@ impl Component {
         if self.options.tick_ms.is_some() && self.kind == ComponentKind::Sink {
             return Err(PlanError::SinkTick { name });
         }
+        self.validate_state()?;
         let groups = usize::from(KEY_GROUPS);
         if tasks > groups && self.inputs.iter().any(|input| input.grouping == GroupingKind::Key) {
             return Err(PlanError::MoreTasksThanKeyGroups { name, tasks, groups });
+        }
+        Ok(())
+    }
+}
+
+impl Component {
+    fn validate_state(&self) -> Result<(), PlanError> {
+        let name = || self.name.clone();
+        if self.kind != ComponentKind::StatefulBolt {
+            let is_promised = self.options.guarantee.is_some();
+            return if is_promised { Err(PlanError::NoState { name: name() }) } else { Ok(()) };
+        }
+        if self.options.tick_ms.is_some() {
+            return Err(PlanError::StatefulTick { name: name() });
+        }
+        if !self.inputs.iter().all(|input| input.grouping == GroupingKind::Key && input.has_keys) {
+            return Err(PlanError::StateWithoutKey { name: name() });
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ mod random_trees;
 mod shutdown;
 mod sinks;
 mod spouts;
+mod stateful;
 mod streams;
 mod threads;
 mod timeouts;

@@ -5,6 +5,7 @@
 //! They run by `RUSTFLAGS='--cfg trombe_loom' cargo test -p trombe --lib models`.
 
 mod books;
+mod desk;
 mod queue;
 mod tracker;
 
@@ -39,6 +40,7 @@ fn plan() -> Plan {
         executors: 1,
         streams: Vec::new(),
         tick_ms: None,
+        guarantee: None,
         inputs: from
             .map(|from| PlanInput {
                 from: from.into(),
