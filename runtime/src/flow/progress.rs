@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::flight::{Root, UNTRACKED, unpoisoned};
+use super::flight::{Root, unpoisoned};
 use super::held::Held;
 use crate::clock::Nanos;
 use crate::sync::Mutex;
@@ -41,12 +41,13 @@ pub(crate) enum How {
     HandedOn,
 }
 
-/// A tuple that is not done although its time is over, and the component that may hold it.
-#[derive(Debug)]
-pub(crate) struct Late {
-    pub(crate) root: Root,
-    pub(crate) place: Place,
-    pub(crate) held: Option<(Arc<Held>, usize)>,
+/// What is left of a flight when its time is over.
+#[derive(Debug, Default)]
+pub(crate) struct Leftover {
+    /// Roots that are not done, and that had not failed before.
+    pub(crate) late: Vec<(Root, Place)>,
+    /// Everything that is held, whatever became of its root: as long as it is, the flight cannot land.
+    pub(crate) held: Vec<(Arc<Held>, usize, Place)>,
 }
 
 impl Progress {
@@ -75,30 +76,33 @@ impl Progress {
         (state.held.len(), state.held.iter().filter_map(Weak::upgrade).collect())
     }
 
-    /// Fails every one of the `count` roots that is not done, and says where it is.
-    pub(crate) fn time_out(&self, count: Root) -> Vec<Late> {
+    /// Fails every one of the `count` roots that is not done, and says what is left and where.
+    pub(crate) fn time_out(&self, count: Root) -> Leftover {
         let (_, holders) = self.holders();
         let mut state = unpoisoned(&self.0);
-        let mut late: Vec<Option<Late>> = (0..count).map(|_| None).collect();
-        let mut found = |root: Root, place: Place, held: Option<(Arc<Held>, usize)>| {
-            if root != UNTRACKED
-                && let Some(late) = late.get_mut(root as usize)
-                && late.as_ref().is_none_or(|other| place.sent < other.place.sent)
+        let mut places: Vec<Option<Place>> = (0..count).map(|_| None).collect();
+        let mut found = |root: Root, place: Place| {
+            // Of several places it is the one that it has been in for longest.
+            if let Some(known) = places.get_mut(root as usize)
+                && known.is_none_or(|known| place.sent < known.sent)
             {
-                *late = Some(Late { root, place, held });
+                *known = Some(place);
             }
         };
+        let mut held = Vec::new();
         for (_, place, roots) in &state.stays {
-            roots.iter().for_each(|root| found(*root, *place, None));
+            roots.iter().for_each(|root| found(*root, *place));
         }
-        for held in &holders {
-            held.open().for_each(|(at, root, place)| found(root, place, Some((Arc::clone(held), at))));
+        for holder in &holders {
+            for (at, root, place) in holder.open() {
+                found(root, place);
+                held.push((Arc::clone(holder), at, place));
+            }
         }
-        let late: Vec<Late> =
-            late.into_iter().flatten().filter(|late| !state.failed.contains(&late.root)).collect();
-        state.failed.extend(late.iter().map(|late| late.root));
-        drop(state);
-        late
+        let late = (0..).zip(places).filter_map(|(root, place)| Some((root, place?)));
+        let late: Vec<_> = late.filter(|(root, _)| !state.failed.contains(root)).collect();
+        state.failed.extend(late.iter().map(|(root, _)| root));
+        Leftover { late, held }
     }
 }
 

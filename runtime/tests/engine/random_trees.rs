@@ -1,11 +1,11 @@
 //! Random trees under random mistakes: every root is acked once or given up once, and the books balance.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_assert_eq, prop_oneof, proptest};
 use trombe::testing::Driver;
-use trombe::{Anchors, Bolt, Config, DeferredBolt, Emitter, Failure, Topology, Tuple};
+use trombe::{Anchors, Bolt, Config, DeadLetter, DeferredBolt, Emitter, Failure, Topology, Tuple};
 
 use super::common::{Log, assert_balanced};
 
@@ -18,6 +18,8 @@ enum Act {
     Panic,
     /// Only a deferred bolt can drop a tuple.
     Drop,
+    /// Or keep it, and ack it when it is too late or nearly so.
+    Keep,
 }
 
 /// A script: what is done the first so many times that a root comes by a stage; then it emits two.
@@ -41,7 +43,7 @@ impl Bolt for Plain {
         out.emit(root);
         match self.0.next(root) {
             Act::Emit(count) => (0..count).for_each(|_| out.emit(root)),
-            Act::Retry | Act::Drop => return Err(Failure::retry("scripted")),
+            Act::Retry | Act::Drop | Act::Keep => return Err(Failure::retry("scripted")),
             Act::Reject => return Err(Failure::reject("scripted")),
             Act::Panic => panic!("scripted"),
         }
@@ -52,6 +54,7 @@ impl Bolt for Plain {
 struct Holding {
     script: Script,
     groups: BTreeMap<u64, Anchors>,
+    kept: VecDeque<Tuple<u64>>,
 }
 
 impl DeferredBolt for Holding {
@@ -68,6 +71,10 @@ impl DeferredBolt for Holding {
             Act::Reject => return Err(Failure::reject("scripted")),
             Act::Panic => panic!("scripted"),
             Act::Drop => drop(tuple),
+            Act::Keep => self.kept.push_back(tuple),
+        }
+        if self.kept.len() > 3 {
+            self.kept.pop_front().into_iter().for_each(Tuple::ack);
         }
         Ok(())
     }
@@ -88,6 +95,7 @@ fn script() -> impl Strategy<Value = Script> {
         1 => Just(Act::Reject),
         1 => Just(Act::Panic),
         2 => Just(Act::Drop),
+        2 => Just(Act::Keep),
     ];
     prop::collection::btree_map(0_u64..60, prop::collection::vec(act, 0..4), 0..40)
         .prop_map(|script| Script(Arc::new(Mutex::new(script))))
@@ -102,6 +110,10 @@ proptest! {
         tasks in [1_usize..4, 1_usize..4, 1_usize..4],
         batch_count_max in 1_usize..9,
         pending_max in 1_usize..70,
+        timeouts in prop_oneof![
+            Just((Some(30_000), None)), Just((None, Some(20))), Just((Some(40), Some(30))), Just((Some(5), Some(10_000)))
+        ],
+        letters: bool,
         fusion: bool,
         seed: u64,
     ) {
@@ -109,8 +121,16 @@ proptest! {
         let topology = Topology::new("t");
         let [first, middle, last] = scripts;
         let numbers = topology.tasks(tasks[0]).spout("numbers", log.spout());
+        if letters {
+            let tried = Mutex::new(BTreeSet::new());
+            let once = move |letter: DeadLetter<u64>, _: &mut Emitter<()>| {
+                let first = tried.lock().unwrap().insert(letter.item);
+                if first { Err(Failure::retry("not yet")) } else { Ok(()) }
+            };
+            numbers.dead_letters().shuffle().closure("letters", once).end();
+        }
         let first = numbers.local_or_shuffle().tasks(tasks[0]).bolt("first", move || Plain(first.clone()));
-        let holding = move || Holding { script: middle.clone(), groups: BTreeMap::new() };
+        let holding = move || Holding { script: middle.clone(), groups: BTreeMap::new(), kept: VecDeque::new() };
         let middle = first.clone().by(|n| n).tasks(tasks[1]).deferred("middle", holding);
         let both = middle.shuffle().and(first.shuffle());
         both.tasks(tasks[2]).bolt("last", move || Plain(last.clone())).end();
@@ -121,12 +141,16 @@ proptest! {
             spout_pending_count_max: pending_max,
             workers_count: Some(3),
             fusion,
+            inactivity_timeout_ms: timeouts.0,
+            message_timeout_ms: timeouts.1,
             ..Config::default()
         };
         let mut driver = Driver::new(&topology, config, seed).unwrap();
         let summary = driver.run();
-        assert_balanced(&driver.snapshot());
+        let snapshot = driver.snapshot();
+        assert_balanced(&snapshot);
         prop_assert_eq!(summary.unfinished.len(), 0);
+        prop_assert_eq!(snapshot.component("numbers").unwrap().restarts, 0, "the log panics at a second ack");
         let mut ended = log.acked();
         ended.extend(log.exhausted().into_keys());
         ended.sort_unstable();

@@ -176,14 +176,12 @@ fn a_deadline_and_an_answer_at_once_are_one_end() {
             acked.ack();
             failed.fail(Failure::retry("at last"));
         });
-        let late = progress.time_out(2);
+        let left = progress.time_out(2);
         let autopsy = autopsy(&site);
-        let mut ended: Vec<u64> = Vec::new();
-        for late in late {
-            ended.push(u64::from(late.root));
-            let (held, at) = late.held.unwrap();
+        for (held, at, _) in left.held {
             held.expire_one(at, &autopsy);
         }
+        let mut ended: Vec<u64> = left.late.iter().map(|(root, _)| u64::from(*root)).collect();
         answers.join().unwrap();
         let heard = heard(&home);
         assert!(!heard.failed.contains(&0));
@@ -210,7 +208,7 @@ fn a_deadline_while_the_last_batch_is_worked_off_is_one_end() {
             fragment.done = 1;
             drop(fragment);
         });
-        let late = progress.time_out(1);
+        let late = progress.time_out(1).late;
         works.join().unwrap();
         let good = if late.is_empty() { vec![0] } else { vec![] };
         assert_eq!(heard(&home), Heard { failed: vec![], good: Some(good) }, "{late:?}");

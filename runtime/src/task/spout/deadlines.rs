@@ -7,7 +7,7 @@ use crate::clock::{Nanos, millis};
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Ids, Lot};
 use crate::flow::home::Home;
-use crate::flow::progress::{How, Late, Place, Progress};
+use crate::flow::progress::{How, Leftover, Place, Progress};
 use crate::metrics::books::Books;
 
 /// Fewer flights than this are not worth sorting.
@@ -39,11 +39,11 @@ impl Deadlines {
         Lot::watched(Arc::clone(home), ids, now, &progress)
     }
 
-    /// The next flight whose time is over: its tuples' ids, and those that are not done, which have failed with this.
-    pub(super) fn expire(&mut self, now: Nanos) -> Option<(Ids, Vec<Late>)> {
+    /// The next flight whose time is over: its tuples' ids, and what is left of it, which has failed with this.
+    pub(super) fn expire(&mut self, now: Nanos) -> Option<(Ids, Leftover)> {
         let (_, progress, ids) = self.flights.pop_front_if(|(due, ..)| *due <= now)?;
-        let late = progress.upgrade().map(|progress| progress.time_out(ids.len()));
-        Some((ids, late.unwrap_or_default()))
+        let left = progress.upgrade().map(|progress| progress.time_out(ids.len()));
+        Some((ids, left.unwrap_or_default()))
     }
 
     pub(super) fn autopsy(&self, books: &Books, place: &Place, now: Nanos) -> Autopsy {

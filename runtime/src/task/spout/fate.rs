@@ -10,7 +10,7 @@ use crate::component::spout::Spout;
 use crate::failure::{Autopsy, Failure, FailureKind};
 use crate::flow::flight::{Ids, Root};
 use crate::flow::home::{Home, News};
-use crate::flow::progress::Late;
+use crate::flow::progress::{Leftover, Place};
 use crate::retry::Verdict;
 
 impl<S: Spout> SpoutTask<S> {
@@ -164,16 +164,18 @@ impl<S: Spout> SpoutTask<S> {
     pub(super) fn time_out(&mut self, now: Nanos) -> bool {
         let mut any = false;
         let home = Arc::clone(&self.home);
-        while let Some((ids, late)) = self.deadlines.expire(now) {
-            for Late { root, place, held } in late {
+        while let Some((ids, Leftover { late, held })) = self.deadlines.expire(now) {
+            let autopsy = |place: &Place| Arc::new(self.deadlines.autopsy(&self.site.books, place, now));
+            let late: Vec<_> = late.iter().map(|(root, place)| (*root, autopsy(place))).collect();
+            for (holder, at, place) in held {
+                holder.expire_one(at, &autopsy(&place));
+            }
+            any |= !late.is_empty();
+            for (root, autopsy) in late {
                 // The rest is about an instance that has just been lost.
-                let Some(id) = ids.get(root).filter(|_| Arc::ptr_eq(&home, &self.home)) else { continue };
-                any = true;
-                let autopsy = Arc::new(self.deadlines.autopsy(&self.site.books, &place, now));
-                if let Some((held, at)) = held {
-                    held.expire_one(at, &autopsy);
+                if let Some(id) = ids.get(root).filter(|_| Arc::ptr_eq(&home, &self.home)) {
+                    self.failed(id, &autopsy, now);
                 }
-                self.failed(id, &autopsy, now);
             }
         }
         any
