@@ -6,6 +6,7 @@ use crate::clock::{Nanos, millis};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::flow::flight::Lot;
+use crate::flow::progress::Stay;
 use crate::metrics::site::Site;
 use crate::retry::Backoff;
 use crate::rng::Rng;
@@ -17,6 +18,8 @@ use crate::state::{StateChange, StateError};
 /// Dropped, it fails its flight: what nobody has made durable must not be acked. That takes the flight's other tuples with it, but
 /// happens only when a topology ends in the midst of its work.
 struct Unsaved {
+    /// Ends before the share: what has landed is nowhere any more.
+    stay: Option<Stay>,
     /// `None`: they are acked.
     lot: Option<Lot>,
     site: Arc<Site>,
@@ -29,12 +32,14 @@ impl Unsaved {
         self.site.closed(self.count, self.count);
         self.site.acked(self.edge, self.count);
         // Landing comes last: whoever hears of it finds the books in order.
+        drop(self.stay.take());
         drop(self.lot.take());
     }
 }
 
 impl Drop for Unsaved {
     fn drop(&mut self) {
+        drop(self.stay.take());
         if let Some(lot) = self.lot.take() {
             let failure = Failure::retry("the topology ended before the effect was stored");
             self.site.closed(self.count, self.count);
@@ -97,10 +102,10 @@ impl Snapshots {
     }
 
     /// Holds tuples until what is written next is durable.
-    pub(crate) fn hold(&mut self, lot: Lot, edge: usize, count: usize) {
+    pub(crate) fn hold(&mut self, lot: Lot, stay: Option<Stay>, edge: usize, count: usize) {
         self.site.taken_in_hand(count);
         self.gathering_count += count;
-        self.gathering.push(Unsaved { lot: Some(lot), site: Arc::clone(&self.site), edge, count });
+        self.gathering.push(Unsaved { stay, lot: Some(lot), site: Arc::clone(&self.site), edge, count });
     }
 
     /// Whether the task may take no more before a write has gone well.

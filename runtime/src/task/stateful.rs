@@ -16,6 +16,7 @@ use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root, UNTRACKED};
 use crate::flow::fragment::Fragment;
 use crate::flow::inbox::Inbox;
+use crate::flow::progress::{How, Place};
 use crate::grouping::Keys;
 use crate::metrics::site::Site;
 use crate::state::writer::Client;
@@ -108,7 +109,13 @@ impl<B: StatefulBolt> StatefulTask<B> {
         self.site.executed(count, done.saturating_sub(now));
         self.site.failed(edge, failed);
         match &mut self.snapshots {
-            Some(snapshots) if is_held && failed < count => snapshots.hold(lot, edge, count - failed),
+            Some(snapshots) if is_held && failed < count => {
+                let fragment = &current.fragment;
+                let (task, sent, begun) = (self.site.task, fragment.sent, Some(now));
+                let place = Place { edge, task, sent, begun, how: How::InHand };
+                let stay = lot.stay(place, &fragment.batch.roots[first..fragment.done]);
+                snapshots.hold(lot, stay, edge, count - failed);
+            }
             _ => self.site.acked(edge, count - failed),
         }
         if current.items.is_empty() {

@@ -190,3 +190,22 @@ fn what_cannot_be_kept_by_key_is_refused() {
     });
     assert_eq!(mistake, PlanError::NoState { name: name() });
 }
+
+#[test]
+fn storms_timeout_counts_the_wait_for_the_store_too() {
+    let (log, disk) = (Log::of(4), Disk::default());
+    disk.full.store(true, Ordering::SeqCst);
+    let config = Config { message_timeout_ms: Some(5_000), attempts_max: Some(1), ..tight() };
+    let mut driver = Driver::new(&sums(&log, &disk, 1, Guarantee::AtLeastOnce), config, 0).unwrap();
+    driver.advance(Duration::from_millis(4_999));
+    assert_eq!(log.exhausted().len(), 0);
+    driver.advance(Duration::from_millis(1));
+    let reasons: Vec<_> =
+        log.exhausted().into_values().map(|autopsy| (autopsy.component, autopsy.reason)).collect();
+    let held = ("sums".to_owned(), "not done within message_timeout_ms = 5000: it is held".to_owned());
+    assert_eq!(reasons, vec![held; 4]);
+    disk.full.store(false, Ordering::SeqCst);
+    driver.advance(Duration::from_mins(10));
+    assert_eq!((driver.run().acked, log.acked().len()), (0, 0), "a late write acks nothing");
+    assert_balanced(&driver.snapshot());
+}
