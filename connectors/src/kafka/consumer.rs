@@ -124,6 +124,8 @@ impl Consumer {
         let places = joined.iter().map(|partition| (partition.slot.clone(), partition.offset()));
         let places = start::list(places).map_err(failed)?;
         assign(&self.client, &places).map_err(failed)?;
+        // A partition that was given up before comes back as it went: paused.
+        self.client.resume(&places).map_err(failed)?;
         self.assigned.retain(|partition| !slots.contains(&partition.slot));
         self.assigned.extend(joined);
         Ok(())

@@ -181,9 +181,12 @@ impl Consumer {
         }
         let places =
             out.iter().map(|&index| (self.assigned[index].slot.clone(), self.assigned[index].offset()));
-        let sought =
-            start::list(places).and_then(|places| self.client.seek_partitions(places, self.timeouts.open));
-        if let Err(error) = sought {
+        // The library has stopped reading them, so that a seek does nothing.
+        let begun = start::list(places).and_then(|places| {
+            self.client.incremental_unassign(&places)?;
+            self.client.incremental_assign(&places)
+        });
+        if let Err(error) = begun {
             for &index in &out {
                 self.assigned[index].is_out_of_range = true;
             }
