@@ -190,7 +190,8 @@ impl KafkaConfig {
         [
             ("replication", u64::from(self.replication), 1..=100),
             ("min_insync_replicas", u64::from(self.min_insync_replicas), 1..=u64::from(self.replication)),
-            ("message_bytes_max", message, 1_024..=256 << 20),
+            // Brokers and the client library take requests of 100 MB at most.
+            ("message_bytes_max", message, 1_024..=64 << 20),
             ("batch_bytes_max", self.batch_bytes_max, 1_024..=256 << 20),
             ("producer_queue_count_max", u64::from(self.producer_queue_count_max), 1..=5_000_000),
             (
