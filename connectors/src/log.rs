@@ -207,7 +207,8 @@ impl LogError {
 ///
 /// Every implementation passes [`crate::conformance::log`].
 pub trait Log: Send + Sync + fmt::Debug {
-    /// Creates the topic if it is absent. An existing topic keeps its partitions and takes the new retention.
+    /// Creates the topic if it is absent. An existing topic keeps its partitions; one that belongs to this program alone takes the new
+    /// retention.
     fn create_topic<'a>(
         &'a self,
         topic: &'a str,

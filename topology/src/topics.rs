@@ -20,7 +20,7 @@ pub const TOPICS: [&str; 4] = [BPI, BLOCKS, TRANSACTIONS, DEAD_LETTERS];
 /// Partitions of every topic, fixed for their life: so many members can share a consumer group.
 const PARTITIONS: u32 = 9;
 
-/// Creates the [`TOPICS`] that are absent, and gives the others their retention.
+/// Creates the [`TOPICS`] that are absent; in an embedded log the others take the retention.
 pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
     let options = topic_options(config);
     for topic in TOPICS {
@@ -29,7 +29,7 @@ pub async fn create_topics(log: &dyn Log, config: &TopologyConfig) -> Result<(),
     Ok(())
 }
 
-/// Creates the topic that a secondary index is fed through, or gives it its retention.
+/// Creates the topic that a secondary index is fed through, as [`create_topics`] does.
 pub async fn create_documents_topic(log: &dyn Log, config: &TopologyConfig) -> Result<(), LogError> {
     log.create_topic(DOCUMENTS, &topic_options(config)).await
 }

@@ -77,6 +77,20 @@ impl<'a> Admin<'a> {
         Ok(different.iter().map(told).collect())
     }
 
+    /// Creates the topic if it is absent, and says how one that is there differs from what is wanted.
+    pub(super) fn complete(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
+        if self.layout(topic)?.is_none() {
+            return self.bring_about(topic, options).map(|_| Vec::new());
+        }
+        match self.drift(topic, options) {
+            // Whoever may write messages need not be allowed to look at settings.
+            Err(error) if !error.is_transient() => {
+                Ok(vec![format!("the settings of topic `{topic}` could not be looked at: {error}")])
+            }
+            drift => drift,
+        }
+    }
+
     /// How the topic differs from what is wanted, a sentence each.
     pub(super) fn drift(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
         let Some(layout) = self.layout(topic)? else {

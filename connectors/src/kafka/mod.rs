@@ -83,8 +83,8 @@ impl KafkaLog {
         Ok(Self { shared: Arc::new(Shared { config: config.clone(), producer, partitions }) })
     }
 
-    /// Creates the topic or brings its settings in line, as [`Log::create_topic`] does, and says what was changed, a
-    /// sentence each; nothing, if all was as it should be.
+    /// Creates the topic or brings its settings in line, and says what was changed, a sentence each; nothing, if all was as it should
+    /// be. Less retention deletes messages.
     pub async fn create_topic_reporting(
         &self,
         topic: &str,
@@ -203,12 +203,23 @@ impl Shared {
 }
 
 impl Log for KafkaLog {
+    /// A topic that is there stays as it is, its retention too: other programs and operators use it, and what retention
+    /// deletes does not come back. A difference is logged, for `create_topic_reporting` to be called by whoever wants it.
     fn create_topic<'a>(
         &'a self,
         topic: &'a str,
         options: &'a TopicOptions,
     ) -> BoxFuture<'a, Result<(), LogError>> {
-        async { self.create_topic_reporting(topic, options).await.map(drop) }.boxed()
+        async {
+            let options = options.clone();
+            for difference in
+                self.administer(topic, move |admin, topic| admin.complete(topic, &options)).await?
+            {
+                tracing::warn!(difference, "not as it should be in Kafka");
+            }
+            Ok(())
+        }
+        .boxed()
     }
 
     fn append<'a>(
