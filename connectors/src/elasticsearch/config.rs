@@ -55,7 +55,7 @@ pub struct ElasticsearchConfig {
     pub compress: bool,
     /// When a write is answered.
     pub refresh: Refresh,
-    /// The longest answer that is understood.
+    /// The longest answer that is understood. One that does not say its length is refused only after it was received.
     pub response_bytes_max: usize,
     /// The documents that one search answers at most. Elasticsearch's `index.max_result_window` allows 10,000.
     pub read_count_max: usize,

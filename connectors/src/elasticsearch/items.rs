@@ -89,7 +89,8 @@ pub(super) fn ends(documents: &[&Document], answer: &[u8]) -> Result<Vec<ItemEnd
     for (document, Operation { index: item }) in documents.iter().zip(answer.items) {
         // An alias or a data stream answers with the index behind it, which may have any name but another's of this request.
         let is_its_index = item.index == document.index || !asked.contains(&*item.index);
-        if item.id != document.id || !is_its_index {
+        let is_it = item.id == document.id && is_its_index;
+        if !is_it && !is_diverted(item.failure_store.as_deref()) {
             let (index, id) = (&document.index, &document.id);
             return Err(format!("the answer is about {}/{} instead of {index}/{id}", item.index, item.id));
         }
@@ -118,16 +119,21 @@ pub(super) fn end_alone(document: &Document, status: u16, answer: &[u8]) -> Resu
     }
     let stored: Stored<'_> = serde_json::from_slice(answer)
         .map_err(|error| format!("the answer to a write cannot be understood: {error}"))?;
-    if stored.id != document.id {
+    if stored.id != document.id && !is_diverted(stored.failure_store.as_deref()) {
         return Err(format!("the answer is about {} instead of {}", stored.id, document.id));
     }
     Ok(end(status, None, stored.failure_store.as_deref()))
 }
 
+/// Whether the document lies in the failure store, where the cluster names it anew.
+fn is_diverted(failure_store: Option<&str>) -> bool {
+    failure_store == Some("used")
+}
+
 /// What a status and an error mean for a single document.
 pub(super) fn end(status: u16, error: Option<Fault>, failure_store: Option<&str>) -> ItemEnd {
     match (status, failure_store) {
-        (200..=299, Some("used")) => {
+        (200..=299, store) if is_diverted(store) => {
             let why = "it does not fit its index, and the cluster put it into the failure store instead";
             ItemEnd::Done(Outcome::Rejected(why.to_owned()))
         }
@@ -154,6 +160,20 @@ mod tests {
     fn document(id: &str, source: &str) -> Document {
         let (index, id, source) = ("btc".to_owned(), id.to_owned(), source.to_owned());
         Document { index, id, version: 7, timestamp: DateTime::UNIX_EPOCH, source }
+    }
+
+    #[test]
+    fn what_the_failure_store_keeps_under_another_name_is_rejected() {
+        let document = document("a", "{}");
+        let item = r#"{"_index":".fs-btc-000001","_id":"x7","status":201,"failure_store":"used"}"#;
+        let answer = format!(r#"{{"errors":false,"items":[{{"index":{item}}}]}}"#);
+        let ends = [
+            ends(&[&document], answer.as_bytes()).unwrap().remove(0),
+            end_alone(&document, 201, item.as_bytes()).unwrap(),
+        ];
+        for end in ends {
+            assert!(matches!(end, ItemEnd::Done(Outcome::Rejected(_))), "{end:?}");
+        }
     }
 
     #[test]
@@ -257,10 +277,8 @@ mod tests {
         let document = document("a", "{\n}");
         let end = |status, answer: &str| end_alone(&document, status, answer.as_bytes());
         assert_eq!(end(201, r#"{"_index":"behind","_id":"a"}"#), Ok(ItemEnd::Done(Outcome::Indexed)));
-        let kept = end(201, r#"{"_index":".fs-btc-1","_id":"x","failure_store":"used"}"#);
-        assert!(kept.unwrap_err().contains("about x instead of a"));
-        let kept = end(201, r#"{"_index":".fs-btc-1","_id":"a","failure_store":"used"}"#);
-        assert!(matches!(kept, Ok(ItemEnd::Done(Outcome::Rejected(_)))), "{kept:?}");
+        let other = end(201, r#"{"_index":"btc","_id":"x"}"#);
+        assert!(other.unwrap_err().contains("about x instead of a"));
         for answer in ["", "<html>Welcome</html>", "{}"] {
             assert!(end(200, answer).unwrap_err().contains("cannot be understood"), "{answer}");
         }
