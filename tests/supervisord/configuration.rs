@@ -5,9 +5,10 @@ use std::process::{Command, Output};
 
 use crate::support::{Bench, binary, expect_success};
 
+/// In the order of their start. The end of supervisord ends them in the reverse order: who writes, before who stores.
 const GROUPS: [(&str, &[&str]); 3] = [
-    ("storm", &["kafka-9092", "kafka-9093", "kafka-9094", "topology", "topology-ui"]),
     ("es-kibana", &["elasticsearch1", "elasticsearch2", "elasticsearch3", "kibana"]),
+    ("storm", &["kafka-9092", "kafka-9093", "kafka-9094", "topology", "topology-ui"]),
     ("producer", &["bpi", "blockchain"]),
 ];
 
@@ -58,6 +59,9 @@ fn the_groups_are_the_seed_projects() {
     for (group, programs) in GROUPS {
         assert_eq!(sections[&format!("group:{group}")]["programs"], programs.join(","));
     }
+    let priority =
+        |(group, _): &(&str, _)| sections[&format!("group:{group}")]["priority"].parse::<u32>().unwrap();
+    assert!(GROUPS.is_sorted_by_key(priority));
     let mut expected: Vec<String> = programs().map(|program| format!("program:{program}")).collect();
     expected.extend(GROUPS.iter().map(|(group, _)| format!("group:{group}")));
     expected.extend(
@@ -118,7 +122,7 @@ fn every_program_is_told_the_same_retention_of_the_log() {
     std::fs::write(&told, "#!/bin/sh\necho \"$BITCOIN_DASHBOARD__TOPOLOGY__LOG_RETENTION_HOURS\"\n").unwrap();
     std::fs::set_permissions(&told, std::fs::Permissions::from_mode(0o755)).unwrap();
     let config = bench.path("its.toml");
-    std::fs::write(&config, "[topology]\nlog_retention_hours = 5\n").unwrap();
+    std::fs::write(&config, "topology.log_retention_hours=5\n").unwrap();
     let ours = [OURS.as_slice(), &["setup"]].concat();
     for (name, value, expected) in [
         ("BITCOIN_DASHBOARD__BACKEND", "cluster", "792\n"),
