@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use btc_dashboard_web::PageOptions;
 use btc_producers::ProducersConfig;
 use btc_topology::{ArchiveConfig, TopologyConfig};
-use config::{Config, Environment, File, FileFormat};
+use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
 use trombe_connectors::{ElasticsearchConfig, EmbeddedConfig, KafkaConfig, KibanaConfig};
 
@@ -64,7 +64,7 @@ pub(crate) enum SettingsError {
     #[error("there is no configuration file {}; mend --config", .0.display())]
     NoSuchFile(PathBuf),
     #[error("the configuration cannot be read: {0}; mend the file or the {PREFIX}__... variable")]
-    Unreadable(#[from] config::ConfigError),
+    Unreadable(String),
     #[error("in section [{section}]: {why}")]
     NotAllowed { section: &'static str, why: String },
 }
@@ -84,7 +84,8 @@ impl Settings {
                 source.with_list_parse_key(list)
             });
         let sources = builder.add_source(parsed).add_source(environment(verbatim));
-        let settings: Self = sources.build()?.try_deserialize()?;
+        let read = sources.build().and_then(Config::try_deserialize);
+        let settings: Self = read.map_err(|error| SettingsError::Unreadable(told(&error)))?;
         settings.validate()?;
         Ok(settings)
     }
@@ -104,6 +105,31 @@ impl Settings {
         self.topology.validate().map_err(Into::into).map_err(refuse("topology"))?;
         self.archive.validate().map_err(Into::into).map_err(refuse("archive"))?;
         self.page.check().map_err(Into::into).map_err(refuse("page"))
+    }
+}
+
+/// What is wrong and where, but not what stands there where that may be a secret: a line of the file, or a word in the place of
+/// a section.
+fn told(error: &ConfigError) -> String {
+    match error {
+        ConfigError::FileParse { uri, cause } => {
+            let cause = cause.to_string();
+            let is_quoted = |line: &&str| {
+                line.trim_start()
+                    .trim_start_matches(|c: char| c.is_ascii_digit())
+                    .trim_start()
+                    .starts_with('|')
+            };
+            let lines: Vec<&str> = cause.lines().filter(|line| !is_quoted(line)).collect();
+            format!("{}: {}", uri.as_deref().unwrap_or(DEFAULT_FILE), lines.join("; "))
+        }
+        ConfigError::Type { origin, expected, key, .. } => {
+            let (key, origin) =
+                (key.as_deref().unwrap_or("a key"), origin.as_deref().unwrap_or("the environment"));
+            format!("`{key}` in {origin} is not {expected}")
+        }
+        ConfigError::At { error, .. } if matches!(**error, ConfigError::Type { .. }) => told(error),
+        error => error.to_string(),
     }
 }
 

@@ -103,6 +103,28 @@ fn names_of_digits_arrive_letter_for_letter_and_secrets_are_never_shown() {
 }
 
 #[test]
+fn a_mistake_near_a_secret_does_not_show_it() {
+    let secret = "hunter2secret";
+    let files = [
+        format!("[elasticsearch]\npassword = {secret}\n"),
+        format!("elasticsearch = \"{secret}\"\n"),
+        format!("[kafka]\nsecurity = \"{secret}\"\n"),
+        format!("[kafka.properties]\n\"sasl.jaas.config\" = \"password={secret};\"\n"),
+    ];
+    for file in files {
+        let bench = Bench::new();
+        std::fs::write(bench.path("bitcoin-dashboard.toml"), &file).unwrap();
+        let output = bench.command(["check-config"]).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && !said.contains(secret), "{file}: {said}");
+        assert!(
+            said.contains("line 2") || said.contains("elasticsearch") || said.contains("kafka"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn export_is_sorted_by_id_and_an_absent_index_is_said() {
     let bench = Bench::new();
     bench.replay(&["sample"], &SHORT_SAMPLE);
