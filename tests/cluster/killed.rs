@@ -98,10 +98,16 @@ fn kills_of_everything_change_no_document() {
         service("elasticsearch", &["kill", &master]);
         service("elasticsearch", &["start", &master]);
     });
-    let started = Instant::now();
+    let failed = |topology: &Topology| topology.metric("trombe_component_failed_total").unwrap();
+    let end = |topology: &Topology| topology.metric("trombe_consumer_end_offset").unwrap();
+    let (failed_before, memory_before) = (failed(&topology), topology.daemon.resident_mib_max());
+    let (started, end_before) = (Instant::now(), end(&topology));
     producer.expect_running("the producer");
     topology.daemon.kill();
     topology = Topology::start(&cluster, &SAMPLE);
+    wait_within(CATCH_UP_MAX, "what had come before", || {
+        topology.metric("trombe_consumer_lag").is_some_and(|lag| end(&topology) - lag >= end_before)
+    });
     settle(&topology);
     eprintln!("the topology: killed, restarted and caught up in {:.1} s", started.elapsed().as_secs_f64());
 
@@ -114,10 +120,10 @@ fn kills_of_everything_change_no_document() {
 
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
-    let failed = topology.metric("trombe_component_failed_total").unwrap();
-    let sent = topology.metric("trombe_consumer_end_offset").unwrap();
+    let (failed, sent) = (failed_before + failed(&topology), end(&topology));
+    assert!(failed.abs() < 0.5, "{failed} tuples failed: {}", topology.daemon.words());
     assert!(sent > 0.0);
-    let memory = topology.daemon.resident_mib_max();
+    let memory = memory_before.max(topology.daemon.resident_mib_max());
     topology.daemon.interrupt();
     assert!(cluster.exports() == expected, "the end of the topology changed a document");
     eprintln!(
