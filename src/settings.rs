@@ -108,28 +108,24 @@ impl Settings {
     }
 }
 
-/// What is wrong and where, but not what stands there where that may be a secret: a line of the file, or a word in the place of
-/// a section.
+/// What is wrong and where, but not what stands there where that may be a secret: a line of the file, or a word in the place of a
+/// section.
 fn told(error: &ConfigError) -> String {
-    match error {
-        ConfigError::FileParse { uri, cause } => {
-            let cause = cause.to_string();
-            let is_quoted = |line: &&str| {
-                line.trim_start()
-                    .trim_start_matches(|c: char| c.is_ascii_digit())
-                    .trim_start()
-                    .starts_with('|')
-            };
-            let lines: Vec<&str> = cause.lines().filter(|line| !is_quoted(line)).collect();
-            format!("{}: {}", uri.as_deref().unwrap_or(DEFAULT_FILE), lines.join("; "))
+    if let ConfigError::FileParse { uri, cause } = error {
+        let cause = cause.to_string();
+        let is_quoted =
+            |line: &&str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+        let lines: Vec<&str> = cause.lines().filter(|line| !is_quoted(line)).collect();
+        return format!("{}: {}", uri.as_deref().unwrap_or(DEFAULT_FILE), lines.join(": "));
+    }
+    let text = error.to_string();
+    let is_open =
+        !["expected struct", "expected a map", "password", "api_key"].iter().any(|word| text.contains(word));
+    match (text.split_once("invalid type: "), text.rsplit_once(", expected ")) {
+        (Some((before, _)), Some((_, expected))) if !is_open => {
+            format!("{before}invalid type, expected {expected}")
         }
-        ConfigError::Type { origin, expected, key, .. } => {
-            let (key, origin) =
-                (key.as_deref().unwrap_or("a key"), origin.as_deref().unwrap_or("the environment"));
-            format!("`{key}` in {origin} is not {expected}")
-        }
-        ConfigError::At { error, .. } if matches!(**error, ConfigError::Type { .. }) => told(error),
-        error => error.to_string(),
+        _ => text,
     }
 }
 
