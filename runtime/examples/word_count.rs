@@ -1,9 +1,7 @@
-//! Counts words.
+//! Counts words, each exactly once.
 #![expect(clippy::print_stdout, reason = "an example shows its result")]
 
-use std::collections::HashMap;
-
-use trombe::{Bolt, Emitter, Topology};
+use trombe::{Emitter, StatefulBolt, Topology};
 
 fn main() -> trombe::Result {
     let topology = Topology::new("word-count");
@@ -12,7 +10,7 @@ fn main() -> trombe::Result {
         topology.spout("lines", ["the cow jumped over the moon", "an apple a day", "the cow ate an apple"]);
     let words =
         lines.shuffle().flat_map("split", |line| line.split(' ').map(String::from).collect::<Vec<_>>());
-    let counts = words.by(|word| word).tasks(4).bolt("count", Count::default);
+    let counts = words.by(|word| word).tasks(4).stateful("count", || Count);
     counts.global().for_each("print", |(word, count)| println!("{word}: {count}"));
 
     topology.run_local()?;
@@ -20,17 +18,20 @@ fn main() -> trombe::Result {
 }
 
 /// How often each word has come by.
-#[derive(Default)]
-struct Count(HashMap<String, u64>);
+struct Count;
 
-impl Bolt for Count {
+impl StatefulBolt for Count {
     type In = String;
+    type State = u64;
     type Out = (String, u64);
 
-    fn execute(&mut self, word: String, out: &mut Emitter<Self::Out>) -> trombe::Result {
-        let count = self.0.entry(word.clone()).or_default();
-        *count += 1;
-        out.emit((word, *count)); // anchored to `word`, which is acked on Ok and failed on Err
+    fn update(&mut self, count: &mut u64, _word: &String) -> trombe::Result {
+        *count += 1; // once for each word, also if its sentence comes again
+        Ok(())
+    }
+
+    fn emit(&mut self, count: &u64, word: String, out: &mut Emitter<Self::Out>) -> trombe::Result {
+        out.emit((word, *count)); // anchored to `word`, which is acked when the count is durable
         Ok(())
     }
 }

@@ -9,6 +9,8 @@ use crate::clock::Nanos;
 use crate::component::bolt::StreamId;
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root, UNTRACKED};
+use crate::flow::fragment::Batch;
+use crate::flow::lineage::{Numbering, Path};
 use crate::metrics::site::Site;
 use crate::route::Port;
 use crate::tuple::Anchors;
@@ -26,6 +28,8 @@ pub struct Emitter<T> {
     /// So many tuples are sent before the end of a step.
     full_at: usize,
     emitted: usize,
+    /// Only where an exactly-once bolt is downstream.
+    numbering: Option<Numbering>,
     /// An emission that could not be made; the tuple at hand fails for it.
     misuse: Option<Failure>,
 }
@@ -59,7 +63,43 @@ impl<T> Emitter<T> {
         // Dealt to many tasks, a batch falls into pieces; a larger one keeps the pieces worth their way.
         let full_at = batch_count_max.saturating_mul(main.lanes().div_ceil(2));
         let anchoring = Anchoring::Input(None);
-        Self { site, main, sides, root: UNTRACKED, anchoring, full_at, emitted: 0, misuse: None }
+        Self {
+            site,
+            main,
+            sides,
+            root: UNTRACKED,
+            anchoring,
+            full_at,
+            emitted: 0,
+            numbering: None,
+            misuse: None,
+        }
+    }
+
+    /// Makes it number what it emits.
+    pub(crate) fn numbered(mut self, numbering: Option<Numbering>) -> Self {
+        self.numbering = numbering;
+        self
+    }
+
+    /// From here on emissions descend from the tuple that is the batch's at this place.
+    #[inline]
+    pub(crate) fn follow<U>(&mut self, batch: &Batch<U>, at: usize, edge: usize) {
+        if self.numbering.is_some() {
+            self.number();
+        }
+        if let Some(numbering) = &mut self.numbering {
+            numbering.parent = numbering.arrived(batch, at, edge);
+        }
+    }
+
+    fn number(&mut self) {
+        if let Some(Numbering { component, parent, .. }) = self.numbering {
+            self.main.number(parent, component, 0);
+            for (stream, (_, port)) in self.sides.iter_mut().enumerate() {
+                port.number(parent, component, stream + 1);
+            }
+        }
     }
 
     /// Makes it collect flights of its own, as deferred bolts do.
@@ -163,6 +203,7 @@ impl<T> Emitter<T> {
             }
             return Ok(true);
         }
+        self.number();
         let lot = match &mut self.anchoring {
             Anchoring::Input(Some(lot)) => lot.clone(),
             Anchoring::Input(None) => Lot::untracked(&self.site.books),
@@ -306,6 +347,7 @@ pub(crate) trait AnyPort: Send {
     fn as_any(&mut self) -> &mut dyn Any;
     fn flush(&mut self, lot: &Lot, now: Nanos) -> bool;
     fn unpark(&mut self, now: Nanos) -> bool;
+    fn number(&mut self, parent: Path, component: u64, stream: usize);
     fn is_empty(&self) -> bool;
     fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>);
     fn clear(&mut self);
@@ -313,6 +355,10 @@ pub(crate) trait AnyPort: Send {
 }
 
 impl<U: Send + 'static> AnyPort for Port<U> {
+    fn number(&mut self, parent: Path, component: u64, stream: usize) {
+        self.number(parent, component, stream);
+    }
+
     fn as_any(&mut self) -> &mut dyn Any {
         self
     }

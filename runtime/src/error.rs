@@ -102,6 +102,18 @@ pub enum PlanError {
         /// The component.
         name: String,
     },
+    /// An exactly-once bolt that could not tell a tuple from one given again.
+    #[error(
+        "`{name}` is to be exactly-once, but tuples that come by `{from}` do not tell where they come from: a spout needs \
+         `Spout::positions`, and deferred bolts, at-most-once bolts and direct groupings cannot be on the way; or choose \
+         `.guarantee(Guarantee::AtLeastOnce)`"
+    )]
+    NoLineage {
+        /// The bolt.
+        name: String,
+        /// The component upstream.
+        from: String,
+    },
     /// A guarantee for a component whose state the engine does not keep.
     #[error(
         "`{name}` has no state that the engine keeps; leave out `.guarantee(..)`, or make it by `.stateful(..)`"

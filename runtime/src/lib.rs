@@ -110,6 +110,7 @@ pub use emitter::{Anchored, Emitter};
 pub use error::{PlanError, StartError};
 pub use executor::{Observer, Running, Summary, Unfinished};
 pub use failure::{Autopsy, Failure, FailureKind, Result};
+pub use flow::lineage::Position;
 pub use grouping::{CustomGrouping, GroupingKind};
 pub use key::{KEY_GROUPS, KeyHasher, groups_of_task, key_group, key_hash, task_of_group};
 pub use metrics::snapshot::{ComponentSnapshot, EdgeSnapshot, Snapshot};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::spout::{Next, Spout, SpoutEmitter};
 use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
+use crate::flow::lineage::Position;
 use crate::sync::Mutex;
 
 /// Makes one instance a task.
@@ -73,7 +74,15 @@ struct Source<I: Iterator> {
     items: I,
     next_id: u64,
     /// Items of a task that was dropped before they were done; whoever comes next emits them again.
-    orphans: Vec<I::Item>,
+    orphans: Vec<(u64, I::Item)>,
+}
+
+impl<I: Iterator> Source<I> {
+    fn next(&mut self) -> Option<(u64, I::Item)> {
+        let item = self.items.next()?;
+        self.next_id += 1;
+        Some((self.next_id - 1, item))
+    }
 }
 
 impl<I> Spout for IteratorSpout<I>
@@ -86,11 +95,9 @@ where
     fn next(&mut self, out: &mut SpoutEmitter<I::Item>) -> Result<Next, Failure> {
         let mut source = unpoisoned(&self.source);
         while out.room() > 0 {
-            let Some(item) = source.orphans.pop().or_else(|| source.items.next()) else {
+            let Some((id, item)) = source.orphans.pop().or_else(|| source.next()) else {
                 return Ok(Next::Exhausted);
             };
-            let id = source.next_id;
-            source.next_id += 1;
             self.out.insert(id, item.clone());
             out.emit(id, item);
         }
@@ -104,12 +111,17 @@ where
     fn replay(&mut self, id: u64) -> Result<Option<I::Item>, Failure> {
         Ok(self.out.get(&id).cloned())
     }
+
+    /// An item's place: with state that outlives the process, the iterator must be one that begins again in the same way.
+    fn positions() -> Option<fn(u64) -> Position> {
+        Some(|id| Position { partition: 0, offset: id })
+    }
 }
 
 impl<I: Iterator> Drop for IteratorSpout<I> {
     fn drop(&mut self) {
         let left = std::mem::take(&mut self.out);
-        unpoisoned(&self.source).orphans.extend(left.into_values());
+        unpoisoned(&self.source).orphans.extend(left);
     }
 }
 
@@ -145,6 +157,6 @@ mod tests {
         let mut first = make();
         first.out.insert(0, 7);
         drop(first);
-        assert_eq!(unpoisoned(&make().source).orphans, [7]);
+        assert_eq!(unpoisoned(&make().source).orphans, [(0, 7)]);
     }
 }

@@ -9,6 +9,7 @@ use super::dead_letter::{DeadLetter, dead_letters};
 use crate::emitter::Emitter;
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::Ids;
+use crate::flow::lineage::Position;
 use crate::key::key_hash;
 use crate::order::Order;
 
@@ -65,6 +66,22 @@ pub trait Spout: Send + 'static {
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {
         let _ = autopsy;
         self.ack(id);
+    }
+
+    /// How an id says where the tuple stands in the source, for a spout whose source gives the same tuples at the same positions after a
+    /// restart. Exactly-once bolts need it; spouts that have no such source leave it out.
+    fn positions() -> Option<fn(u64) -> Position>
+    where
+        Self: Sized,
+    {
+        None
+    }
+
+    /// The offset of a partition below which nothing is ever given again, not by another process either: of a log, what is durably committed.
+    /// Exactly-once bolts forget what lies below it. Asked after acks.
+    fn replay_from(&self, partition: u32) -> u64 {
+        let _ = partition;
+        0
     }
 
     /// Called once at shutdown, when no more tuples are out or the deadline has passed.

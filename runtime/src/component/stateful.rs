@@ -99,6 +99,13 @@ pub enum Guarantee {
     AtMostOnce,
     /// The tuple is acked when its effect is durable. One that is given again has its effect again.
     AtLeastOnce,
+    /// Which tuples had their effect is written together with the effects; one that is given again has none.
+    ///
+    /// A tuple is known by the place of its root in the spout's source and by the way it descends from it. So every spout
+    /// upstream must have [positions](crate::Spout::positions), and the bolts on the way must emit the same tuples in the same order for
+    /// the same input. Deferred bolts, whose output descends from many tuples, and direct groupings cannot stand upstream.
+    /// Tuples emitted on a tick or untracked have no source: they are never given again, and take effect each.
+    ExactlyOnce,
 }
 
 impl fmt::Display for Guarantee {
@@ -106,6 +113,7 @@ impl fmt::Display for Guarantee {
         f.write_str(match self {
             Self::AtMostOnce => "at most once",
             Self::AtLeastOnce => "at least once",
+            Self::ExactlyOnce => "exactly once",
         })
     }
 }

@@ -13,6 +13,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::held::Held;
 use super::home::{Home, News};
+use super::lineage::Position;
 use super::progress::{Place, Progress, Stay};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
@@ -82,6 +83,12 @@ impl Lot {
             Origin::Spout { home, .. } => &home.site().books,
             Origin::Derived { books, .. } | Origin::Untracked(books) => books,
         }
+    }
+
+    /// The source of a root, and its position there.
+    pub(crate) fn position(&self, root: Root) -> Option<(usize, Position)> {
+        let Origin::Spout { home, ids, .. } = &self.0.origin else { return None };
+        Some((home.site().component, (home.positions?)(ids.get(root)?)))
     }
 
     /// Fails every root of a derived flight.

@@ -4,20 +4,23 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::flight::{Lot, Root};
+use super::lineage::{Carried, Path};
 use super::progress::{How, Place, Stay};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
 
-/// Tuples with their roots, as two arrays of equal length.
+/// Tuples with their roots, as arrays of equal length.
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
     pub(crate) items: Vec<T>,
     pub(crate) roots: Vec<Root>,
+    /// Empty, or as long as the others: only where an exactly-once bolt is downstream.
+    pub(crate) paths: Vec<Path>,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), roots: Vec::new() }
+        Self { items: Vec::new(), roots: Vec::new(), paths: Vec::new() }
     }
 }
 
@@ -26,6 +29,13 @@ impl<T> Batch<T> {
     pub(crate) fn push(&mut self, item: T, root: Root) {
         self.items.push(item);
         self.roots.push(root);
+    }
+
+    /// As [`push`](Self::push), with what is carried of the tuple's path.
+    #[inline]
+    pub(crate) fn push_with(&mut self, item: T, (root, path): (Root, impl Carried)) {
+        self.push(item, root);
+        path.carry(&mut self.paths);
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -39,6 +49,7 @@ impl<T> Batch<T> {
     pub(crate) fn clear(&mut self) {
         self.items.clear();
         self.roots.clear();
+        self.paths.clear();
     }
 }
 
@@ -129,7 +140,7 @@ mod tests {
         let mut ids = Ids::default();
         let roots = (10..13).map(|id| ids.push(id)).collect();
         let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
-        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots }, lot, (0, 2), 0), home)
+        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots, ..Batch::default() }, lot, (0, 2), 0), home)
     }
 
     fn news(home: &Home) -> Vec<String> {

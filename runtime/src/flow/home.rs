@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::flight::{Ids, Root, unpoisoned};
+use super::lineage::Position;
 use crate::clock::Nanos;
 use crate::failure::Autopsy;
 use crate::metrics::site::Site;
@@ -26,11 +27,20 @@ pub(crate) struct Home {
     len: AtomicUsize,
     /// The spout's.
     site: Arc<Site>,
+    /// How its ids tell positions, if they do.
+    pub(crate) positions: Option<fn(u64) -> Position>,
 }
 
 impl Home {
     pub(crate) fn new(site: &Arc<Site>) -> Self {
-        Self { news: Mutex::default(), len: AtomicUsize::new(0), site: Arc::clone(site) }
+        Self { news: Mutex::default(), len: AtomicUsize::new(0), site: Arc::clone(site), positions: None }
+    }
+
+    /// The same, of a spout whose ids tell positions.
+    pub(crate) fn of_source(site: &Arc<Site>, positions: Option<fn(u64) -> Position>) -> Self {
+        let mut home = Self::new(site);
+        home.positions = positions;
+        home
     }
 
     pub(crate) fn site(&self) -> &Arc<Site> {

@@ -50,6 +50,7 @@ impl<T> Inbox<T> {
     }
 
     /// Takes a fragment in, or gives it back if the queue is full; then the producer is woken when there is space.
+    #[expect(clippy::result_large_err, reason = "it is moved in whole anyway, and seldom back")]
     pub(crate) fn push(&self, fragment: Fragment<T>) -> Result<(), Fragment<T>> {
         let count = fragment.batch.len();
         self.waiting.queued.fetch_add(count, Ordering::Relaxed);

@@ -5,6 +5,7 @@ pub(crate) mod fragment;
 pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod inbox;
+pub(crate) mod lineage;
 pub(crate) mod progress;
 pub(crate) mod wake;
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64 as Total, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::autopsies::Autopsies;
+use super::floors::Floors;
 use super::histogram::Histogram;
 use super::state::StateBook;
 use crate::clock::{Clock, Nanos};
@@ -22,6 +23,7 @@ pub(crate) struct Books {
     pub(crate) edges: Vec<EdgeBook>,
     /// One list a component, one entry a task.
     pub(crate) tasks: Vec<Vec<Arc<TaskBook>>>,
+    pub(crate) floors: Floors,
     autopsies: Mutex<Autopsies>,
 }
 
@@ -68,7 +70,7 @@ impl Books {
             plan.components.iter().map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
         let tasks = tasks.collect();
         let autopsies = Mutex::new(Autopsies::new(autopsies_count_max));
-        Self { plan, clock, edges, tasks, autopsies }
+        Self { plan, clock, edges, tasks, floors: Floors::default(), autopsies }
     }
 
     /// Keeps the autopsy of a failed tree, and writes it to the log, unless the log has had enough of them.

@@ -3,6 +3,7 @@
 mod audit;
 mod autopsies;
 pub(crate) mod books;
+pub(crate) mod floors;
 pub(crate) mod histogram;
 pub(crate) mod site;
 pub(crate) mod snapshot;

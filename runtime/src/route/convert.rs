@@ -30,6 +30,7 @@ impl<S, T: Send> Sink<S> for ConvertSink<S, T> {
         self.converted.clear();
         self.converted.items.extend(batch.items.drain(..).map(&*self.convert));
         self.converted.roots.append(&mut batch.roots);
+        self.converted.paths.append(&mut batch.paths);
         self.inner.push(&mut self.converted, lot, now)
     }
 

@@ -7,6 +7,7 @@ use crate::clock::Nanos;
 use crate::failure::Autopsy;
 use crate::flow::flight::{Lot, Root};
 use crate::flow::fragment::Batch;
+use crate::flow::lineage::{Path, emitted};
 use crate::grouping::Clone1;
 
 /// One stream of one task, with all who read it.
@@ -32,6 +33,13 @@ impl<T> Port<T> {
     #[inline]
     pub(crate) fn push(&mut self, item: T, root: Root) {
         self.batch.push(item, root);
+    }
+
+    /// Numbers what was emitted since it was last called, for a tuple of that path.
+    pub(crate) fn number(&mut self, parent: Path, component: u64, stream: usize) {
+        let first = self.batch.paths.len();
+        let count = self.batch.roots.len() - first;
+        self.batch.paths.extend((0..count).map(|ordinal| emitted(parent, component, stream, ordinal)));
     }
 
     pub(crate) fn push_direct(&mut self, task: usize, item: T, root: Root) {
@@ -72,6 +80,7 @@ impl<T> Port<T> {
                     let mut copy = Batch {
                         items: self.batch.items.iter().map(clone).collect(),
                         roots: self.batch.roots.clone(),
+                        paths: self.batch.paths.clone(),
                     };
                     open &= router.push(&mut copy, lot, now);
                 }

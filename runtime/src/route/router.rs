@@ -1,9 +1,12 @@
 //! One edge of a task's stream.
 
+use std::vec::Drain;
+
 use super::Sink;
 use crate::clock::Nanos;
 use crate::flow::flight::{Lot, Root};
 use crate::flow::fragment::Batch;
+use crate::flow::lineage::Carried;
 use crate::grouping::{Selector, partial_key};
 use crate::key::{key_group, task_of_group};
 
@@ -54,50 +57,63 @@ impl<T> Router<T> {
 
     /// Deals the batch to the lanes.
     fn deal(&mut self, batch: &mut Batch<T>) {
-        let Self { selector, lanes, hashes } = self;
-        let tasks = lanes.len();
+        let Self { selector, hashes, .. } = self;
         if let Selector::Key(keys) | Selector::PartialKey(keys, _) = selector {
             hashes.clear();
             keys.hash(&batch.items, hashes);
         }
-        let count = batch.items.len();
-        let mut tuples = batch.items.drain(..).zip(batch.roots.drain(..));
+        if batch.paths.is_empty() {
+            self.deal_with(batch.items.drain(..), batch.roots.drain(..), std::iter::repeat(()));
+        } else {
+            self.deal_with(batch.items.drain(..), batch.roots.drain(..), batch.paths.drain(..));
+        }
+    }
+
+    fn deal_with<P: Carried + Copy>(
+        &mut self,
+        items: Drain<'_, T>,
+        roots: Drain<'_, Root>,
+        paths: impl Iterator<Item = P>,
+    ) {
+        let Self { selector, lanes, hashes } = self;
+        let (tasks, count) = (lanes.len(), items.len());
+        let mut tuples = items.zip(roots.zip(paths));
         match selector {
             Selector::Rotate(rotation) => {
                 for (task, run) in rotation.cut(count) {
                     let lane = &mut lanes[task].batch;
-                    tuples.by_ref().take(run.len()).for_each(|(item, root)| lane.push(item, root));
+                    tuples.by_ref().take(run.len()).for_each(|(item, mark)| lane.push_with(item, mark));
                 }
             }
             Selector::Key(_) => {
-                for ((item, root), hash) in tuples.zip(hashes) {
-                    lanes[task_of_group(key_group(*hash), tasks)].batch.push(item, root);
+                for ((item, mark), hash) in tuples.zip(hashes) {
+                    lanes[task_of_group(key_group(*hash), tasks)].batch.push_with(item, mark);
                 }
             }
             Selector::PartialKey(_, sent) => {
-                for ((item, root), hash) in tuples.zip(hashes) {
-                    lanes[partial_key(*hash, sent)].batch.push(item, root);
+                for ((item, mark), hash) in tuples.zip(hashes) {
+                    lanes[partial_key(*hash, sent)].batch.push_with(item, mark);
                 }
             }
             Selector::All(clone) => {
-                for (item, root) in tuples {
-                    lanes[1..].iter_mut().for_each(|lane| lane.batch.push(clone(&item), root));
-                    lanes[0].batch.push(item, root);
+                for (item, mark) in tuples {
+                    lanes[1..].iter_mut().for_each(|lane| lane.batch.push_with(clone(&item), mark));
+                    lanes[0].batch.push_with(item, mark);
                 }
             }
             Selector::Random(rng) => {
-                tuples.for_each(|(item, root)| lanes[rng.index(tasks)].batch.push(item, root));
+                tuples.for_each(|(item, mark)| lanes[rng.index(tasks)].batch.push_with(item, mark));
             }
             Selector::Custom(custom, clone) => {
                 let mut chosen = Vec::new();
-                for (item, root) in tuples {
+                for (item, mark) in tuples {
                     chosen.clear();
                     custom.choose(&item, &mut chosen);
                     if let Some((last, others)) = chosen.split_last() {
                         for task in others {
-                            lanes[*task].batch.push(clone(&item), root);
+                            lanes[*task].batch.push_with(clone(&item), mark);
                         }
-                        lanes[*last].batch.push(item, root);
+                        lanes[*last].batch.push_with(item, mark);
                     }
                 }
             }

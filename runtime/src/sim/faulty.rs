@@ -15,6 +15,7 @@ use crate::component::spout::{Next, Spout, SpoutEmitter};
 use crate::component::stateful::StatefulBolt;
 use crate::emitter::Emitter;
 use crate::failure::{Autopsy, Failure};
+use crate::flow::lineage::Position;
 use crate::tuple::Tuple;
 
 /// A component to which faults happen.
@@ -201,6 +202,14 @@ impl<S: Spout> Spout for Faulty<S> {
 
     fn exhausted(&mut self, id: u64, autopsy: &Autopsy) {
         self.inner.exhausted(id, autopsy);
+    }
+
+    fn positions() -> Option<fn(u64) -> Position> {
+        S::positions()
+    }
+
+    fn replay_from(&self, partition: u32) -> u64 {
+        self.inner.replay_from(partition)
     }
 
     fn close(&mut self) {

@@ -1,6 +1,7 @@
 //! Keyed state: a small store trait, its in-memory implementation, a write-back cache over either, and the writer that stateful bolts share.
 
 mod keyed;
+pub(crate) mod lineage;
 mod memory;
 mod names;
 pub(crate) mod writer;

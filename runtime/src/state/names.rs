@@ -46,6 +46,10 @@ pub fn stored_state<V: DeserializeOwned>(
 pub(crate) struct KeyBytes(Vec<u8>);
 
 impl KeyBytes {
+    pub(crate) fn group(&self) -> u16 {
+        self.0.first_chunk().map_or(0, |group| u16::from_be_bytes(*group))
+    }
+
     /// Begins a key of this group.
     pub(crate) fn begin(&mut self, group: u16) {
         self.0.clear();

@@ -143,6 +143,7 @@ impl<B: Bolt> BoltCore<B> {
         let ran = catch_unwind(AssertUnwindSafe(|| {
             for item in rest.by_ref() {
                 out.set_root(run.fragment.batch.roots[run.fragment.done]);
+                out.follow(&run.fragment.batch, run.fragment.done, run.fragment.edge);
                 run.fragment.done += 1;
                 let executed = bolt.execute(item, out);
                 if let Some(failure) = executed.err().or(out.take_misuse()) {

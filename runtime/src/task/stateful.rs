@@ -16,9 +16,11 @@ use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root, UNTRACKED};
 use crate::flow::fragment::Fragment;
 use crate::flow::inbox::Inbox;
+use crate::flow::lineage::Numbering;
 use crate::flow::progress::{How, Place};
 use crate::grouping::Keys;
 use crate::metrics::site::Site;
+use crate::state::lineage::{Lineage, Origin};
 use crate::state::writer::Client;
 use crate::state::{KeyBytes, Keyed, StateChange, StateError, StateStore, state_namespace};
 
@@ -30,6 +32,8 @@ pub(crate) struct StatefulTask<B: StatefulBolt> {
     inputs: Inputs<B::In>,
     guarantee: Guarantee,
     state: Keyed<B::State>,
+    /// Of an exactly-once bolt.
+    lineage: Option<Lineage>,
     /// `None` only when the task is closed.
     snapshots: Option<Snapshots>,
     /// A fragment whose bolt was lost in its midst.
@@ -38,7 +42,7 @@ pub(crate) struct StatefulTask<B: StatefulBolt> {
 
 /// The keys of each input.
 pub(crate) struct Inputs<T> {
-    pub(crate) first_edge: usize,
+    pub(crate) numbering: Numbering,
     pub(crate) keys: Vec<Arc<dyn Keys<T>>>,
 }
 
@@ -67,7 +71,11 @@ impl<B: StatefulBolt> StatefulTask<B> {
     ) -> Result<Self, Failure> {
         let _first = site.own.waiting.set(inbox.waiting());
         let namespace = state_namespace(&context.topology, &context.component);
+        let components = || site.books.plan.components.iter().map(|component| component.name.clone());
+        let lineage = (guarantee == Guarantee::ExactlyOnce)
+            .then(|| Lineage::new(Arc::clone(&store), &namespace, components()));
         Ok(Self {
+            lineage,
             life: Life::new(make, B::prepare, context, limits)?,
             out,
             inbox,
@@ -93,7 +101,10 @@ impl<B: StatefulBolt> StatefulTask<B> {
             let root = current.fragment.batch.roots[current.fragment.done];
             current.fragment.done += 1;
             self.out.set_root(if is_held { root } else { UNTRACKED });
-            if let Some(failure) = self.execute(item, edge) {
+            let at = current.fragment.done - 1;
+            self.out.follow(&current.fragment.batch, at, edge);
+            let origin = self.origin(&current.fragment, at);
+            if let Some(failure) = self.execute(item, edge, origin) {
                 self.fail(&current.fragment, [root], &failure);
                 failed += 1;
             }
@@ -127,6 +138,14 @@ impl<B: StatefulBolt> StatefulTask<B> {
         }
     }
 
+    /// Where a tuple comes from, if that is asked for.
+    fn origin(&self, fragment: &Fragment<B::In>, at: usize) -> Option<Origin> {
+        self.lineage.as_ref()?;
+        let (source, position) = fragment.lot.position(fragment.batch.roots[at])?;
+        let path = self.inputs.numbering.arrived(&fragment.batch, at, fragment.edge);
+        Some(Origin { source, position, path })
+    }
+
     fn resumed(&mut self) -> Option<Current<B::In>> {
         let current = self.current.take()?;
         self.site.resumed(current.items.len());
@@ -134,12 +153,24 @@ impl<B: StatefulBolt> StatefulTask<B> {
     }
 
     /// One tuple: its effect, then what is to be said of it.
-    fn execute(&mut self, tuple: B::In, edge: usize) -> Option<Failure> {
-        let Self { state, out, inputs, .. } = self;
+    fn execute(&mut self, tuple: B::In, edge: usize, origin: Option<Origin>) -> Option<Failure> {
+        let Self { state, out, inputs, lineage, .. } = self;
         let failure = self.life.attempt(&self.site, |bolt| {
             let mut key = KeyBytes::default();
-            inputs.keys[edge - inputs.first_edge].write(&tuple, &mut key);
+            inputs.keys[edge - inputs.numbering.first_edge].write(&tuple, &mut key);
+            let mut lineage = lineage.as_mut().zip(origin.as_ref());
+            if let Some((lineage, origin)) = &mut lineage
+                && lineage.has(key.group(), origin)?
+            {
+                return match state.get(&key)? {
+                    Some(state) => bolt.emit(state, tuple, out),
+                    None => bolt.emit(&B::State::default(), tuple, out),
+                };
+            }
             let state = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
+            if let Some((lineage, origin)) = lineage {
+                lineage.insert(key.group(), origin)?;
+            }
             bolt.emit(state, tuple, out)
         });
         failure.or(self.out.take_misuse())
@@ -173,8 +204,14 @@ impl<B: StatefulBolt> StatefulTask<B> {
         }
     }
 
-    fn changes(&self) -> Result<Vec<StateChange>, StateError> {
-        self.state.changes()
+    /// The effects and, in the same write, whose they are.
+    fn changes(&mut self) -> Result<Vec<StateChange>, StateError> {
+        let mut changes = self.state.changes()?;
+        if let Some(lineage) = &mut self.lineage {
+            let floors = &self.site.books.floors;
+            changes.extend(lineage.take_changes(|source, partition| floors.of(source, partition)));
+        }
+        Ok(changes)
     }
 
     /// Hears of the write under way, and begins another when it is time.

@@ -113,7 +113,7 @@ impl<T: Send + 'static> Input<T> {
         self
     }
 
-    /// What a stateful bolt promises of a tuple's effect (at least once, if not said otherwise).
+    /// What a stateful bolt promises of a tuple's effect (exactly once, if not said otherwise).
     pub fn guarantee(mut self, guarantee: Guarantee) -> Self {
         self.options.guarantee = Some(guarantee);
         self
@@ -183,7 +183,7 @@ impl<T: Send + 'static> Input<T> {
         let mut streams = Streams::default();
         B::declare(&mut streams);
         let make: Factory<B> = Arc::new(factory);
-        self.options.guarantee.get_or_insert(Guarantee::AtLeastOnce);
+        self.options.guarantee.get_or_insert(Guarantee::ExactlyOnce);
         self.component::<B::Out>(
             name,
             ComponentKind::StatefulBolt,

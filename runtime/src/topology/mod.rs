@@ -92,9 +92,10 @@ impl Topology {
         &self,
         name: &str,
         kind: ComponentKind,
-        options: Options,
+        mut options: Options,
         make: Factory<S>,
     ) -> Stream<S::Item> {
+        options.has_positions = S::positions().is_some();
         let component = Component::new(name, kind, options, Vec::new(), move |assembly, component| {
             match assembly.faulty(component, &make) {
                 Some(make) => assembly.spouts(component, &make),

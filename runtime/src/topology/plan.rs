@@ -95,6 +95,19 @@ impl Plan {
             .flat_map(|component| component.inputs.iter().map(move |input| (component, input)))
     }
 
+    /// Whether the component is upstream of an exactly-once bolt.
+    pub(crate) fn leads_to_exactly_once(&self, component: usize) -> bool {
+        let mut names = vec![self.components[component].name.as_str()];
+        // Consumers come after their producers.
+        self.components.iter().any(|consumer| {
+            let reads = consumer.inputs.iter().any(|input| names.contains(&input.from.as_str()));
+            if reads {
+                names.push(&consumer.name);
+            }
+            reads && consumer.guarantee == Some(Guarantee::ExactlyOnce)
+        })
+    }
+
     pub(crate) fn edge_name(&self, edge: usize) -> String {
         match self.edges().nth(edge) {
             Some((_, input)) if input.stream == DEFAULT_STREAM => input.from.clone(),

@@ -146,7 +146,7 @@ impl Assembly {
         for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
             let site = self.site(component, task);
             let (out, context) = (self.emitter(&site), self.context(&site));
-            let inputs = Inputs { first_edge: self.first_edge(component), keys: edges.keys() };
+            let inputs = Inputs { numbering: self.numbering_of(component), keys: edges.keys() };
             let client = desk.client(Arc::clone(&site.wake));
             let state = StateParts { guarantee, store: Arc::clone(&self.store), client };
             let (make, limits) = (Arc::clone(make), &self.limits);

@@ -44,11 +44,13 @@ pub(crate) struct Options {
     pub(crate) executors: Option<usize>,
     pub(crate) tick_ms: Option<u64>,
     pub(crate) guarantee: Option<Guarantee>,
+    /// Of a spout: its tuples' ids tell their positions.
+    pub(crate) has_positions: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { tasks: 1, executors: None, tick_ms: None, guarantee: None }
+        Self { tasks: 1, executors: None, tick_ms: None, guarantee: None, has_positions: false }
     }
 }
 
@@ -141,12 +143,34 @@ impl Wiring {
                 return Err(PlanError::DuplicateName { name: component.name.clone() });
             }
             component.validate()?;
+            if component.options.guarantee == Some(Guarantee::ExactlyOnce) {
+                self.validate_lineage(component)?;
+            }
         }
         if !self.components.iter().any(|component| component.kind.is_spout()) {
             return Err(PlanError::NoSpout { name: self.name.clone() });
         }
         let components = (0..self.components.len()).map(|component| self.plan_of(component)).collect();
         Ok(Plan { topology: self.name.clone(), components })
+    }
+
+    /// Whether every tuple that comes to the component tells where it comes from.
+    fn validate_lineage(&self, bolt: &Component) -> Result<(), PlanError> {
+        let mut upstream: Vec<&InputSlot> = bolt.inputs.iter().collect();
+        while let Some(input) = upstream.pop() {
+            let producer = &self.components[input.from];
+            let tells = match producer.kind {
+                ComponentKind::Spout => producer.options.has_positions,
+                ComponentKind::Bolt => true,
+                ComponentKind::StatefulBolt => producer.options.guarantee != Some(Guarantee::AtMostOnce),
+                ComponentKind::AsyncSpout | ComponentKind::DeferredBolt | ComponentKind::Sink => false,
+            };
+            if !tells || input.grouping == GroupingKind::Direct {
+                return Err(PlanError::NoLineage { name: bolt.name.clone(), from: producer.name.clone() });
+            }
+            upstream.extend(&producer.inputs);
+        }
+        Ok(())
     }
 
     fn plan_of(&self, index: usize) -> PlanComponent {

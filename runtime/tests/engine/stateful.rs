@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use trombe::testing::Driver;
 use trombe::{
-    Config, Emitter, Failure, Guarantee, MemoryStore, PlanError, StateChange, StateError, StateStore,
-    StatefulBolt, Topology, stored_state,
+    Config, DeferredBolt, Emitter, Failure, Guarantee, MemoryStore, PlanError, StateChange, StateError,
+    StateStore, StatefulBolt, Topology, Tuple, stored_state,
 };
 
 use super::common::{Log, SEEDS, assert_balanced, tight};
@@ -33,6 +33,22 @@ impl StatefulBolt for Sum {
 
     fn emit(&mut self, sum: &u64, n: u64, out: &mut Emitter<(u64, u64)>) -> Result<(), Failure> {
         out.emit((n % 3, *sum));
+        Ok(())
+    }
+}
+
+struct Held;
+
+impl DeferredBolt for Held {
+    type In = u64;
+    type Out = u64;
+
+    fn execute(&mut self, tuple: Tuple<u64>, _: &mut Emitter<u64>) -> Result<(), Failure> {
+        tuple.ack();
+        Ok(())
+    }
+
+    fn flush(&mut self, _: &mut Emitter<u64>) -> Result<(), Failure> {
         Ok(())
     }
 }
@@ -179,6 +195,11 @@ fn what_cannot_be_kept_by_key_is_refused() {
         topology.plan().unwrap_err()
     };
     let name = || "sums".to_owned();
+    let mistake = refused(|numbers| {
+        let held = numbers.shuffle().deferred("held", || Held);
+        held.by(|n| n).stateful("sums", || Sum).end();
+    });
+    assert_eq!(mistake, PlanError::NoLineage { name: name(), from: "held".to_owned() });
     let mistake = refused(|numbers| numbers.shuffle().stateful("sums", || Sum).end());
     assert_eq!(mistake, PlanError::StateWithoutKey { name: name() });
     let mistake = refused(|numbers| numbers.by(|n| n).into_input(|n| n).stateful("sums", || Sum).end());

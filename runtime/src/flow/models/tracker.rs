@@ -163,7 +163,7 @@ fn a_deadline_and_an_answer_at_once_are_one_end() {
             ids.push(id);
         });
         let lot = Lot::watched(Arc::clone(&home), ids, 0, &progress);
-        let mut batch = Batch { items: vec![(); 2], roots: vec![0, 1] };
+        let mut batch = Batch { items: vec![(); 2], roots: vec![0, 1], ..Batch::default() };
         site.sent(0, 2);
         let mut fragment = Fragment::new(std::mem::take(&mut batch), lot, (0, 0), 0);
         let held = Held::at_rest(&fragment, &site);
@@ -201,7 +201,7 @@ fn a_deadline_while_the_last_batch_is_worked_off_is_one_end() {
         let mut ids = Ids::default();
         let root = ids.push(0);
         let lot = Lot::watched(Arc::clone(&home), ids, 0, &progress);
-        let batch = Batch { items: vec![()], roots: vec![root] };
+        let batch = Batch { items: vec![()], roots: vec![root], ..Batch::default() };
         let mut fragment = Fragment::new(batch, lot, (0, 0), 0);
         let works = thread::spawn(move || {
             fragment.begin(1);

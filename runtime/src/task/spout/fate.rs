@@ -10,6 +10,7 @@ use crate::component::spout::Spout;
 use crate::failure::{Autopsy, Failure, FailureKind};
 use crate::flow::flight::{Ids, Root};
 use crate::flow::home::{Home, News};
+use crate::flow::lineage::Position;
 use crate::flow::progress::{Leftover, Place};
 use crate::retry::Verdict;
 
@@ -24,7 +25,7 @@ impl<S: Spout> SpoutTask<S> {
             self.site.own.failed.fetch_add(lost, Ordering::Relaxed);
             self.site.own.given_up.fetch_add(lost, Ordering::Relaxed);
         }
-        self.home = Arc::new(Home::new(&self.site));
+        self.home = Arc::new(Home::of_source(&self.site, S::positions()));
         self.retries.clear();
         self.deadlines.clear();
         self.pending = 0;
@@ -82,6 +83,9 @@ impl<S: Spout> SpoutTask<S> {
             self.lost(&failure);
             return;
         }
+        if let Some(position) = self.floors {
+            self.raise_floors(ids, position);
+        }
         let ended = ids.len() as usize - failed.len();
         self.pending = self.pending.saturating_sub(ended);
         self.site.own.given_up.fetch_add(buried as u64, Ordering::Relaxed);
@@ -89,6 +93,19 @@ impl<S: Spout> SpoutTask<S> {
         if acked > 0 {
             self.site.own.acked.fetch_add(acked, Ordering::Relaxed);
             self.site.own.complete.record(took, acked);
+        }
+    }
+
+    /// Tells exactly-once bolts what they may forget.
+    fn raise_floors(&mut self, ids: &Ids, position: fn(u64) -> Position) {
+        let mut last = None;
+        for partition in ids.iter().map(|id| position(id).partition) {
+            if last.replace(partition) != Some(partition) {
+                let floor = self.life.call(&self.site, |spout| spout.replay_from(partition));
+                if let Some(Ok(floor)) = floor {
+                    self.site.books.floors.raise(self.site.component, partition, floor);
+                }
+            }
         }
     }
 

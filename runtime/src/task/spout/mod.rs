@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::emitter::Emitter;
 use crate::failure::{Autopsy, Failure};
 use crate::flow::home::{Home, News};
+use crate::flow::lineage::Position;
 use crate::metrics::site::Site;
 use crate::retry::{Backoff, Retries};
 use crate::rng::Rng;
@@ -29,6 +30,8 @@ pub(crate) struct SpoutTask<S: Spout> {
     out: SpoutEmitter<S::Item>,
     site: Arc<Site>,
     home: Arc<Home>,
+    /// Only where an exactly-once bolt is downstream.
+    floors: Option<fn(u64) -> Position>,
     news: Vec<News>,
     retries: Retries,
     deadlines: Deadlines,
@@ -69,7 +72,8 @@ impl<S: Spout> SpoutTask<S> {
             has_letters: out.has_side(DEAD_LETTERS),
             condemned: HashMap::new(),
             out: SpoutEmitter::new(out),
-            home: Arc::new(Home::new(&site)),
+            home: Arc::new(Home::of_source(&site, S::positions())),
+            floors: S::positions().filter(|_| site.books.plan.leads_to_exactly_once(site.component)),
             site,
             news: Vec::new(),
             retries: Retries::new(limits),
