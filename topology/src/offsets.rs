@@ -120,6 +120,11 @@ impl OpenOffsets {
         below.collect()
     }
 
+    /// The offset from which a partition would be read again; zero of one that is not known.
+    pub(crate) fn committed_below(&self, partition: u32) -> u64 {
+        self.partitions.get(&partition).map_or(0, |partition| partition.committed)
+    }
+
     /// Notes what has been committed.
     pub(crate) fn committed(&mut self, offsets: &[(u32, u64)]) {
         for (number, below) in offsets {

@@ -327,6 +327,17 @@ impl Spout for LogSpout {
         }
     }
 
+    fn positions() -> Option<fn(u64) -> trombe::Position> {
+        Some(|id| {
+            let (partition, offset) = partition_and_offset(id);
+            trombe::Position { partition, offset }
+        })
+    }
+
+    fn replay_from(&self, partition: u32) -> u64 {
+        self.offsets.committed_below(partition)
+    }
+
     fn close(&mut self) {
         if !self.commit_now() {
             let (error, topic) = (&self.commit_error, self.options.topic);
