@@ -21,7 +21,7 @@ use serde_json::Value;
 use trombe::Topology;
 use trombe::sim::{Fault, Simulation, World};
 use trombe_connectors::simulated::{self, Calm, Disturb};
-use trombe_connectors::{Document, Log, SimulatedIndex, SimulatedLog};
+use trombe_connectors::{Document, Index, Log, SimulatedIndex, SimulatedLog};
 
 pub use market::FROM_S;
 pub use messages::{BLOCK_REWARD_SAT, block, block_hash, nonsense, price, transaction, txid};
@@ -31,7 +31,7 @@ use crate::connections::Connections;
 use crate::documents::DEAD_LETTER;
 use crate::health::Health;
 use crate::signals::FeedOver;
-use crate::topics::create_topics;
+use crate::topics::{create_documents_topic, create_topics};
 use crate::wiring::bitcoin;
 use market::{Market, is_known_to_oracle};
 
@@ -143,6 +143,8 @@ impl Disturb for Weather {
 struct Stores {
     log: SimulatedLog,
     index: SimulatedIndex,
+    /// In every fourth world.
+    secondary: Option<SimulatedIndex>,
     market: Market,
 }
 
@@ -167,8 +169,12 @@ impl Stores {
         let log = SimulatedLog::new(Arc::clone(disturb));
         // Nothing there waits for anything.
         drop(create_topics(&log, &config).now_or_never());
+        let secondary = world.seed().is_multiple_of(4).then(|| SimulatedIndex::new(Arc::clone(disturb)));
+        if secondary.is_some() {
+            drop(create_documents_topic(&log, &config).now_or_never());
+        }
         let market = Market::new(world, config.reorg_depth_max);
-        Self { log, index: SimulatedIndex::new(Arc::clone(disturb)), market }
+        Self { log, index: SimulatedIndex::new(Arc::clone(disturb)), secondary, market }
     }
 
     fn topology(
@@ -185,7 +191,7 @@ impl Stores {
             log,
             index: Arc::new(self.index.clone()),
             state: world.state(),
-            secondary: None,
+            secondary: self.secondary.clone().map(|index| Arc::new(index) as Arc<dyn Index>),
             identity: "simulated".to_owned(),
         };
         // The limits are this module's own, and within their ranges.
@@ -224,7 +230,11 @@ fn check(world: &World) -> Result<(), String> {
     if letters != stores.market.bad_count {
         return Err(format!("{letters} dead letters of {} bad messages", stores.market.bad_count));
     }
-    same(&export(documents), &undisturbed(world)?)?;
+    let exported = export(documents);
+    if let Some(secondary) = &stores.secondary {
+        same(&export(secondary.documents()), &exported).map_err(|why| format!("secondary: {why}"))?;
+    }
+    same(&exported, &undisturbed(world)?)?;
     match stores.log.lag(&TopologyConfig::default().consumer_group) {
         0 => Ok(()),
         lag => Err(format!("{lag} records are done but not committed")),
