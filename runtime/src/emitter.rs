@@ -86,8 +86,14 @@ impl<T> Emitter<T> {
     #[inline]
     pub(crate) fn follow<U>(&mut self, batch: &Batch<U>, at: usize, edge: usize) {
         if self.numbering.is_some() {
-            self.number();
+            self.follow_numbered(batch, at, edge);
         }
+    }
+
+    /// Not inlined, so that what has no numbers does not carry this in its innermost loop.
+    #[inline(never)]
+    fn follow_numbered<U>(&mut self, batch: &Batch<U>, at: usize, edge: usize) {
+        self.number();
         if let Some(numbering) = &mut self.numbering {
             numbering.parent = numbering.arrived(batch, at, edge);
         }
