@@ -100,7 +100,8 @@ impl<T> Emitter<T> {
     }
 
     fn number(&mut self) {
-        if let Some(Numbering { component, parent, .. }) = self.numbering {
+        if let Some(Numbering { component, parent, .. }) = &self.numbering {
+            let (component, parent) = (*component, *parent);
             self.main.number(parent, component, 0);
             for (stream, (_, port)) in self.sides.iter_mut().enumerate() {
                 port.number(parent, component, stream + 1);

@@ -120,9 +120,10 @@ impl OpenOffsets {
         below.collect()
     }
 
-    /// The offset from which a partition would be read again; zero of one that is not known.
-    pub(crate) fn committed_below(&self, partition: u32) -> u64 {
-        self.partitions.get(&partition).map_or(0, |partition| partition.committed)
+    /// The offset below which every record is done and none is read again; zero of a partition that is not known. Where records are
+    /// committed before they are given out, some below the commit are still to be done.
+    pub(crate) fn settled_below(&self, partition: u32) -> u64 {
+        self.partitions.get(&partition).map_or(0, |partition| partition.committed.min(partition.done_below()))
     }
 
     /// Notes what has been committed.

@@ -77,8 +77,8 @@ pub trait Spout: Send + 'static {
         None
     }
 
-    /// The offset of a partition below which nothing is ever given again, not by another process either: of a log, what is durably committed.
-    /// Exactly-once bolts forget what lies below it. Asked after acks.
+    /// The offset of a partition below which everything is done, and nothing is ever given again, not by another process either: of a log, what is
+    /// durably committed after it was done. Exactly-once bolts forget what lies below it, and pass over what still comes from there. Asked after acks.
     fn replay_from(&self, partition: u32) -> u64 {
         let _ = partition;
         0

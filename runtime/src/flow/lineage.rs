@@ -1,7 +1,9 @@
 //! Telling a tuple that is given again from one that is new: where its root stands in its source, and by which way it descends from it.
 
 use super::fragment::Batch;
+use crate::grouping::GroupingKind;
 use crate::key::key_hash;
+use crate::topology::plan::{Plan, PlanComponent};
 
 /// Where a spout's tuple stands in what the spout reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,7 +19,7 @@ pub struct Position {
 ///
 /// The first tuple that a bolt emits to its main stream for an input has the input's own path, and so has a tuple of a single input on its way.
 /// Every other turn (the component, the stream and the number of the emission, or the place of the edge among a component's
-/// inputs) is mixed in. A topology has no cycles, so the turns on a way say which way it is.
+/// inputs, or which copy it is of a tuple that went to several tasks) is mixed in. A topology has no cycles, so the turns on a way say which way it is.
 pub(crate) type Path = u64;
 
 /// The path of the spout's own tuples.
@@ -28,26 +30,38 @@ pub(crate) fn emitted(parent: Path, component: u64, stream: usize, ordinal: usiz
     if (stream, ordinal) == (0, 0) { parent } else { key_hash(&(parent, component, stream, ordinal)) }
 }
 
-/// The path of a tuple that has come over an edge; a batch without paths is of the spout's own tuples.
-fn arrived(paths: &[Path], at: usize, component: u64, place: usize) -> Path {
-    let path = paths.get(at).copied().unwrap_or(ROOT);
-    if place == 0 { path } else { key_hash(&(path, component, place)) }
-}
-
 /// How the emissions of a task get their paths.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Numbering {
     /// The hash of the component's name.
     pub(crate) component: u64,
     pub(crate) first_edge: usize,
+    /// What an input mixes in; zero: nothing.
+    turns: Vec<u64>,
     /// The path of the tuple at work.
     pub(crate) parent: Path,
 }
 
 impl Numbering {
-    /// The path of a tuple of a batch that has come by that edge.
+    /// Of that task.
+    pub(crate) fn of(plan: &Plan, component: usize, task: usize) -> Self {
+        let first_edge = plan.components[..component].iter().map(|component| component.inputs.len()).sum();
+        let PlanComponent { name, inputs, .. } = &plan.components[component];
+        let turns = inputs.iter().enumerate().map(|(place, input)| match input.grouping {
+            // Copies of a tuple come to several tasks, and what each makes of its own is something else.
+            GroupingKind::All | GroupingKind::Custom => (task as u64 + 1) << 32 | place as u64,
+            _ => place as u64,
+        });
+        Self { component: key_hash(name), first_edge, turns: turns.collect(), parent: ROOT }
+    }
+
+    /// The path of a tuple of a batch that has come by that edge; a batch without paths is of the spout's own tuples.
     pub(crate) fn arrived<T>(&self, batch: &Batch<T>, at: usize, edge: usize) -> Path {
-        arrived(&batch.paths, at, self.component, edge - self.first_edge)
+        let path = batch.paths.get(at).copied().unwrap_or(ROOT);
+        match self.turns[edge - self.first_edge] {
+            0 => path,
+            turn => key_hash(&(path, self.component, turn)),
+        }
     }
 }
 

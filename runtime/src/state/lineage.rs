@@ -1,37 +1,51 @@
 //! Which tuples have had their effect.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 
 use super::{StateChange, StateError, StateStore};
 use crate::flow::lineage::{Path, Position, ROOT};
-use crate::key::key_hash;
 
-/// The positions of one partition in one word.
-const BLOCK: u64 = 64;
+/// Offsets in a page, as a power of two.
+const PAGE_BITS: u32 = 12;
+/// Set in the stored place of a tuple that is followed by its path.
+const WITH_PATH: u16 = 1 << 15;
 
-/// The tuples whose effect is in the state of a task, by key group: it moves with the groups, as the effects do.
+/// The tuples whose effect is in the state of a task, by key group: what is known of them moves with the groups, as the effects do.
 ///
-/// A tuple is a bit where it is the spout's own or descends from it in a straight line, else a number made of its place in the block
-/// and its path. What lies below the position from which the spout reads again is forgotten.
+/// They lie in pages, one for each group, partition and run of 4096 offsets, and each page is a row in the store. A
+/// partition's offsets are spread over all the groups, so a page is a sorted list: as a bitmap it would be empty for the most part. What lies below the
+/// position from which the spout reads again is forgotten.
+#[derive(Debug)]
 pub(crate) struct Lineage {
-    store: Arc<dyn StateStore>,
     namespace: String,
     /// The names of all components: a tuple's source is one of them.
     components: Vec<String>,
-    /// In order, so that what is removed comes in the same order in every run.
-    groups: BTreeMap<u16, Blocks>,
-    changed: BTreeSet<(u16, BlockId)>,
+    /// By source and number. In order, so that changes come in the same order in every run.
+    partitions: BTreeMap<(usize, u32), Partition>,
+    /// Pages that differ from the store's, each once.
+    changed: Vec<(usize, u32, PageId)>,
 }
 
-type Blocks = BTreeMap<BlockId, Block>;
-/// Source, partition, and the block's number.
-type BlockId = (usize, u32, u64);
+#[derive(Debug, Default)]
+struct Partition {
+    /// Everything below is done. A tuple from there is an echo: a copy that was slower than another one given after it.
+    floor: u64,
+    pages: BTreeMap<PageId, Page>,
+}
 
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Block {
-    bits: u64,
-    others: BTreeSet<u64>,
+/// In this order what falls below the floor is in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct PageId {
+    number: u64,
+    group: u16,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    /// Sorted; tuples mostly come in the order of their offsets.
+    tuples: Vec<(u16, Path)>,
+    is_changed: bool,
 }
 
 /// A tuple: its source, its root's position there, and its path from it.
@@ -42,165 +56,252 @@ pub(crate) struct Origin {
     pub(crate) path: Path,
 }
 
-impl Origin {
-    fn block(&self) -> BlockId {
-        (self.source, self.position.partition, self.position.offset / BLOCK)
-    }
-
-    fn bit(&self) -> u64 {
-        1 << (self.position.offset % BLOCK)
-    }
-
-    fn other(&self) -> u64 {
-        key_hash(&(self.position.offset % BLOCK, self.path))
-    }
-}
-
 impl Lineage {
-    pub(crate) fn new(
-        store: Arc<dyn StateStore>,
+    /// What the store has of those groups.
+    pub(crate) fn load(
+        store: &dyn StateStore,
         state_namespace: &str,
-        components: impl IntoIterator<Item = String>,
-    ) -> Self {
-        let (groups, changed) = (BTreeMap::new(), BTreeSet::new());
-        let (namespace, components) =
-            (format!("{state_namespace}#lineage"), components.into_iter().collect());
-        Self { store, namespace, components, groups, changed }
+        components: Vec<String>,
+        groups: Range<u16>,
+    ) -> Result<Self, StateError> {
+        let namespace = format!("{state_namespace}#lineage");
+        let indices: HashMap<&str, usize> =
+            components.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+        let mut partitions: BTreeMap<(usize, u32), Partition> = BTreeMap::new();
+        let mut unreadable = None;
+        for group in groups {
+            store.scan(&namespace, &group.to_be_bytes(), &mut |key, value| {
+                let (Some((partition, number, source)), Some(tuples)) = (read_key(key), read_page(value))
+                else {
+                    unreadable.get_or_insert_with(|| key.to_vec());
+                    return;
+                };
+                // What the topology does not have any more gives nothing again.
+                let Some(source) = indices.get(source) else { return };
+                let pages = &mut partitions.entry((*source, partition)).or_default().pages;
+                pages.insert(PageId { number, group }, Page { tuples, is_changed: false });
+            })?;
+        }
+        if let Some(key) = unreadable {
+            let reason =
+                format!("row {key:?} is none of the engine's; remove it, or begin with an empty store");
+            return Err(StateError::new(namespace, reason));
+        }
+        Ok(Self { namespace, components, partitions, changed: Vec::new() })
     }
 
-    /// Whether the tuple has had its effect.
-    pub(crate) fn has(&mut self, group: u16, origin: &Origin) -> Result<bool, StateError> {
-        let block = self.group(group)?.get(&origin.block());
-        Ok(block.is_some_and(|block| match origin.path {
-            ROOT => block.bits & origin.bit() != 0,
-            _ => block.others.contains(&origin.other()),
-        }))
+    /// Whether the tuple has had its effect. `floor`: as for [`take_changes`](Self::take_changes).
+    pub(crate) fn has(&mut self, group: u16, origin: &Origin, floor: impl FnOnce(usize, u32) -> u64) -> bool {
+        let Origin { source, position: Position { partition, offset }, path } = *origin;
+        let known = self.partitions.entry((source, partition));
+        let known =
+            known.or_insert_with(|| Partition { floor: floor(source, partition), pages: BTreeMap::new() });
+        let (number, place) = split(offset);
+        let has = |page: &Page| page.tuples.binary_search(&(place, path)).is_ok();
+        offset < known.floor || known.pages.get(&PageId { number, group }).is_some_and(has)
     }
 
     /// The tuple has had its effect.
-    pub(crate) fn insert(&mut self, group: u16, origin: &Origin) -> Result<(), StateError> {
-        let block = self.group(group)?.entry(origin.block()).or_default();
-        match origin.path {
-            ROOT => block.bits |= origin.bit(),
-            _ => drop(block.others.insert(origin.other())),
+    pub(crate) fn insert(&mut self, group: u16, origin: &Origin) {
+        let Origin { source, position: Position { partition, offset }, path } = *origin;
+        let (number, place) = split(offset);
+        let id = PageId { number, group };
+        let page = self.partitions.entry((source, partition)).or_default().pages.entry(id).or_default();
+        if let Err(at) = page.tuples.binary_search(&(place, path)) {
+            page.tuples.insert(at, (place, path));
         }
-        self.changed.insert((group, origin.block()));
-        Ok(())
+        if !std::mem::replace(&mut page.is_changed, true) {
+            self.changed.push((source, partition, id));
+        }
     }
 
     /// What has changed since it was last asked. `floor` says of a source and partition from where it is read again at the earliest: what
     /// lies below is removed.
     pub(crate) fn take_changes(&mut self, floor: impl Fn(usize, u32) -> u64) -> Vec<StateChange> {
-        let mut removed = Vec::new();
-        for (group, blocks) in &mut self.groups {
-            let gone = |id: &BlockId| (id.2 + 1).saturating_mul(BLOCK) <= floor(id.0, id.1);
-            let below: Vec<BlockId> = blocks.keys().filter(|id| gone(id)).copied().collect();
-            for id in below {
-                blocks.remove(&id);
-                self.changed.remove(&(*group, id));
-                removed.push((*group, id));
+        for (&(source, number), partition) in &mut self.partitions {
+            partition.floor = partition.floor.max(floor(source, number));
+            let first = PageId { number: split(partition.floor).0, group: 0 };
+            if partition.pages.first_key_value().is_none_or(|(id, _)| *id >= first) {
+                continue;
             }
+            let kept = partition.pages.split_off(&first);
+            let gone = std::mem::replace(&mut partition.pages, kept);
+            let stored = gone.iter().filter(|(_, page)| !page.is_changed);
+            self.changed.extend(stored.map(|(id, _)| (source, number, *id)));
         }
-        let inserted = std::mem::take(&mut self.changed);
-        let value = |(group, id): &(u16, BlockId)| self.groups.get(group)?.get(id).map(Block::to_bytes);
-        let changes = inserted.iter().chain(&removed).map(|at| StateChange {
-            namespace: self.namespace.clone(),
-            key: self.key(at.0, at.1),
-            value: value(at),
-            expires_ms: None,
-        });
-        changes.collect()
-    }
-
-    fn key(&self, group: u16, (source, partition, block): BlockId) -> Vec<u8> {
-        let mut key = group.to_be_bytes().to_vec();
-        key.extend(self.components[source].bytes());
-        key.push(0);
-        key.extend(partition.to_be_bytes());
-        key.extend(block.to_be_bytes());
-        key
-    }
-
-    /// A block's place, read from its key; `None` of a source that the topology has no more.
-    fn block_id(&self, key: &[u8]) -> Option<BlockId> {
-        let (rest, block) = key.get(2..)?.split_last_chunk::<8>()?;
-        let (rest, partition) = rest.split_last_chunk::<4>()?;
-        let (_, name) = rest.split_last()?;
-        let source = self.components.iter().position(|component| component.as_bytes() == name)?;
-        Some((source, u32::from_be_bytes(*partition), u64::from_be_bytes(*block)))
-    }
-
-    /// A group's blocks, read when it is first asked for.
-    fn group(&mut self, group: u16) -> Result<&mut Blocks, StateError> {
-        if !self.groups.contains_key(&group) {
-            let mut blocks = Blocks::new();
-            self.store.scan(&self.namespace, &group.to_be_bytes(), &mut |key, value| {
-                if let Some(id) = self.block_id(key) {
-                    blocks.insert(id, Block::of_bytes(value));
-                }
-            })?;
-            self.groups.insert(group, blocks);
+        let mut changes = Vec::with_capacity(self.changed.len());
+        for (source, number, id) in self.changed.drain(..) {
+            let partition = self.partitions.get_mut(&(source, number));
+            let page = partition.and_then(|partition| partition.pages.get_mut(&id));
+            let value = page.map(|page| {
+                page.is_changed = false;
+                write_page(&page.tuples)
+            });
+            let (namespace, key) = (self.namespace.clone(), write_key(id, number, &self.components[source]));
+            changes.push(StateChange { namespace, key, value, expires_ms: None });
         }
-        Ok(self.groups.entry(group).or_default())
+        changes
     }
 }
 
-impl Block {
-    fn to_bytes(&self) -> Vec<u8> {
-        std::iter::once(&self.bits).chain(&self.others).flat_map(|word| word.to_le_bytes()).collect()
-    }
+/// The page of an offset, and its place there.
+fn split(offset: u64) -> (u64, u16) {
+    let place = u16::try_from(offset & ((1 << PAGE_BITS) - 1)).unwrap_or_default();
+    (offset >> PAGE_BITS, place)
+}
 
-    fn of_bytes(bytes: &[u8]) -> Self {
-        let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
-        Self { bits: words.next().unwrap_or(0), others: words.collect() }
+/// Group, partition, page, and the source's name.
+fn write_key(PageId { number, group }: PageId, partition: u32, source: &str) -> Vec<u8> {
+    [&group.to_be_bytes()[..], &partition.to_be_bytes(), &number.to_be_bytes(), source.as_bytes()].concat()
+}
+
+fn read_key(key: &[u8]) -> Option<(u32, u64, &str)> {
+    let (partition, rest) = key.get(2..)?.split_first_chunk()?;
+    let (number, source) = rest.split_first_chunk()?;
+    let source = std::str::from_utf8(source).ok()?;
+    Some((u32::from_be_bytes(*partition), u64::from_be_bytes(*number), source))
+}
+
+/// Two bytes a tuple; ten of one that has a path.
+fn write_page(tuples: &[(u16, Path)]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(tuples.len() * 2);
+    for (place, path) in tuples {
+        if *path == ROOT {
+            bytes.extend(place.to_le_bytes());
+        } else {
+            bytes.extend((place | WITH_PATH).to_le_bytes());
+            bytes.extend(path.to_le_bytes());
+        }
     }
+    bytes
+}
+
+fn read_page(mut bytes: &[u8]) -> Option<Vec<(u16, Path)>> {
+    let mut tuples = Vec::with_capacity(bytes.len() / 2);
+    while !bytes.is_empty() {
+        let (place, rest) = bytes.split_first_chunk()?;
+        let place = u16::from_le_bytes(*place);
+        let (path, rest) = if place & WITH_PATH == 0 {
+            (ROOT, rest)
+        } else {
+            let (path, rest) = rest.split_first_chunk()?;
+            (Path::from_le_bytes(*path), rest)
+        };
+        tuples.push((place & !WITH_PATH, path));
+        bytes = rest;
+    }
+    Some(tuples)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::MemoryStore;
 
-    fn origin(offset: u64, path: Path) -> Origin {
-        Origin { source: 1, position: Position { partition: 3, offset }, path }
-    }
+    const NO_FLOOR: fn(usize, u32) -> u64 = |_, _| 0;
 
-    fn lineage(store: &Arc<MemoryStore>) -> Lineage {
+    fn load(store: &MemoryStore, groups: Range<u16>) -> Lineage {
         let components = ["other", "words"].map(str::to_owned);
-        Lineage::new(Arc::clone(store) as _, "t/count", components)
+        Lineage::load(store, "t/count", components.to_vec(), groups).unwrap()
+    }
+
+    fn origin(partition: u32, offset: u64, path: Path) -> Origin {
+        Origin { source: 1, position: Position { partition, offset }, path }
     }
 
     #[test]
-    fn what_had_its_effect_is_known_after_a_restart_group_by_group() {
-        let store = Arc::new(MemoryStore::new());
-        let mut before = lineage(&store);
-        for (offset, path) in [(0, ROOT), (63, ROOT), (64, 9), (u64::MAX, ROOT)] {
-            assert_eq!(before.has(7, &origin(offset, path)), Ok(false));
-            before.insert(7, &origin(offset, path)).unwrap();
+    fn what_had_its_effect_is_known_wherever_its_key_group_goes() {
+        let store = MemoryStore::new();
+        let mut all = load(&store, 0..64);
+        let tuples = [
+            (0, origin(0, 5, ROOT)),
+            (31, origin(0, 5, 77)),
+            (32, origin(9, 4096, ROOT)),
+            (63, origin(9, u64::MAX, ROOT)),
+        ];
+        for (group, origin) in &tuples {
+            all.insert(*group, origin);
         }
-        store.apply(&before.take_changes(|_, _| 0)).unwrap();
-        assert_eq!(before.take_changes(|_, _| 0), Vec::new());
-        let mut after = lineage(&store);
-        for (offset, path) in [(0, ROOT), (63, ROOT), (64, 9), (u64::MAX, ROOT)] {
-            assert_eq!(after.has(7, &origin(offset, path)), Ok(true));
-            assert_eq!(after.has(8, &origin(offset, path)), Ok(false), "another group");
-            assert_eq!(after.has(7, &origin(offset, path + 1)), Ok(false), "another path");
+        store.apply(&all.take_changes(NO_FLOOR)).unwrap();
+        let (mut lower, mut upper) = (load(&store, 0..32), load(&store, 32..64));
+        for (group, origin) in &tuples {
+            let known = (lower.has(*group, origin, NO_FLOOR), upper.has(*group, origin, NO_FLOOR));
+            assert_eq!(known, (*group < 32, *group >= 32), "{origin:?}");
         }
-        assert_eq!(after.has(7, &Origin { source: 0, ..origin(0, ROOT) }), Ok(false), "another source");
+        assert!(!lower.has(0, &origin(0, 5, 77), NO_FLOOR), "the same root by another way");
+        assert!(!lower.has(0, &Origin { source: 0, ..origin(0, 5, ROOT) }, NO_FLOOR), "another source");
     }
 
     #[test]
-    fn what_is_never_read_again_is_removed_and_nothing_else() {
-        let store = Arc::new(MemoryStore::new());
-        let mut lineage = lineage(&store);
-        for offset in [0, 64, 128] {
-            lineage.insert(0, &origin(offset, ROOT)).unwrap();
+    fn what_has_changed_is_written_once_and_what_is_below_the_floor_goes() {
+        let store = MemoryStore::new();
+        let mut lineage = load(&store, 0..64);
+        for offset in [1, 4095, 4096, 9000] {
+            lineage.insert(7, &origin(0, offset, ROOT));
         }
-        store.apply(&lineage.take_changes(|_, _| 0)).unwrap();
-        store.apply(&lineage.take_changes(|_, _| 127)).unwrap();
-        let mut left = Vec::new();
-        store.scan("t/count#lineage", b"", &mut |key, _| left.push(key[key.len() - 1])).unwrap();
-        assert_eq!(left, [1, 2]);
-        assert_eq!([0, 64, 128].map(|at| lineage.has(0, &origin(at, ROOT)).unwrap()), [false, true, true]);
+        assert_eq!(lineage.take_changes(NO_FLOOR).len(), 3);
+        assert_eq!(lineage.take_changes(NO_FLOOR), []);
+        lineage.insert(7, &origin(0, 9001, ROOT));
+        lineage.insert(7, &origin(0, 9001, ROOT));
+        let changes = lineage.take_changes(NO_FLOOR);
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].value.as_deref(), Some([0x28, 0x03, 0x29, 0x03].as_slice()));
+
+        lineage.insert(7, &origin(0, 2, ROOT));
+        let changes = lineage.take_changes(|_, _| 8192);
+        assert_eq!(changes.len(), 2, "each page goes once, whether or not it has just changed");
+        assert!(changes.iter().all(|change| change.value.is_none()));
+    }
+
+    #[test]
+    fn an_echo_from_below_the_floor_is_known_although_it_is_forgotten() {
+        let store = MemoryStore::new();
+        let mut lineage = load(&store, 0..64);
+        lineage.insert(7, &origin(0, 5, ROOT));
+        lineage.take_changes(|_, _| 8192);
+        assert!(lineage.has(7, &origin(0, 5, ROOT), NO_FLOOR));
+        assert!(!lineage.has(7, &origin(0, 8192, ROOT), NO_FLOOR));
+        assert!(lineage.has(7, &origin(1, 5, ROOT), |_, _| 6), "of a partition that was not seen before");
+    }
+
+    #[test]
+    fn a_row_of_something_else_is_an_error_that_says_what_to_do() {
+        let store = MemoryStore::new();
+        let row = StateChange {
+            namespace: "t/count#lineage".to_owned(),
+            key: write_key(PageId { number: 0, group: 1 }, 0, "words"),
+            value: Some(vec![0]),
+            expires_ms: None,
+        };
+        store.apply(&[row]).unwrap();
+        let error = Lineage::load(&store, "t/count", Vec::new(), 0..64).unwrap_err();
+        assert!(error.to_string().ends_with("remove it, or begin with an empty store"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn it_knows_what_was_inserted_and_nothing_else_also_after_a_restart(
+            inserted in prop::collection::btree_set((0..64_u16, 0..3_u32, 0..20_000_u64, 0..3_u64), 0..200),
+            asked in prop::collection::vec((0..64_u16, 0..3_u32, 0..20_000_u64, 0..3_u64), 0..200),
+        ) {
+            let store = MemoryStore::new();
+            let mut lineage = load(&store, 0..64);
+            for (nth, (group, partition, offset, path)) in inserted.iter().enumerate() {
+                lineage.insert(*group, &origin(*partition, *offset, *path));
+                if nth % 50 == 0 {
+                    store.apply(&lineage.take_changes(NO_FLOOR)).unwrap();
+                }
+            }
+            store.apply(&lineage.take_changes(NO_FLOOR)).unwrap();
+            let mut restarted = load(&store, 0..64);
+            for tuple in inserted.iter().chain(&asked) {
+                let (group, partition, offset, path) = *tuple;
+                let origin = origin(partition, offset, path);
+                prop_assert_eq!(lineage.has(group, &origin, NO_FLOOR), inserted.contains(tuple));
+                prop_assert_eq!(restarted.has(group, &origin, NO_FLOOR), inserted.contains(tuple));
+            }
+        }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct StatefulTask<B: StatefulBolt> {
     inbox: Arc<Inbox<B::In>>,
     inputs: Inputs<B::In>,
     guarantee: Guarantee,
+    /// Of the tuple at work.
+    key: KeyBytes,
     state: Keyed<B::State>,
     /// Of an exactly-once bolt.
     lineage: Option<Lineage>,
@@ -71,16 +73,18 @@ impl<B: StatefulBolt> StatefulTask<B> {
     ) -> Result<Self, Failure> {
         let _first = site.own.waiting.set(inbox.waiting());
         let namespace = state_namespace(&context.topology, &context.component);
-        let components = || site.books.plan.components.iter().map(|component| component.name.clone());
-        let lineage = (guarantee == Guarantee::ExactlyOnce)
-            .then(|| Lineage::new(Arc::clone(&store), &namespace, components()));
+        let lineage = (guarantee == Guarantee::ExactlyOnce).then(|| {
+            let components = site.books.plan.components.iter().map(|component| component.name.clone());
+            Lineage::load(&*store, &namespace, components.collect(), context.key_groups())
+        });
         Ok(Self {
-            lineage,
+            lineage: lineage.transpose()?,
             life: Life::new(make, B::prepare, context, limits)?,
             out,
             inbox,
             inputs,
             guarantee,
+            key: KeyBytes::default(),
             state: Keyed::new(store, namespace, limits.state_entries_count_max),
             snapshots: Some(Snapshots::new(client, &site, limits)),
             site,
@@ -154,13 +158,13 @@ impl<B: StatefulBolt> StatefulTask<B> {
 
     /// One tuple: its effect, then what is to be said of it.
     fn execute(&mut self, tuple: B::In, edge: usize, origin: Option<Origin>) -> Option<Failure> {
-        let Self { state, out, inputs, lineage, .. } = self;
-        let failure = self.life.attempt(&self.site, |bolt| {
-            let mut key = KeyBytes::default();
-            inputs.keys[edge - inputs.numbering.first_edge].write(&tuple, &mut key);
+        let Self { state, out, inputs, lineage, key, site, .. } = self;
+        let floor = |source, partition| site.books.floors.of(source, partition);
+        let failure = self.life.attempt(site, |bolt| {
+            inputs.keys[edge - inputs.numbering.first_edge].write(&tuple, key);
             let mut lineage = lineage.as_mut().zip(origin.as_ref());
             if let Some((lineage, origin)) = &mut lineage
-                && lineage.has(key.group(), origin)?
+                && lineage.has(key.group(), origin, floor)
             {
                 return match state.get(&key)? {
                     Some(state) => bolt.emit(state, tuple, out),
@@ -169,7 +173,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
             }
             let state = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
             if let Some((lineage, origin)) = lineage {
-                lineage.insert(key.group(), origin)?;
+                lineage.insert(key.group(), origin);
             }
             bolt.emit(state, tuple, out)
         });

@@ -18,10 +18,9 @@ use crate::error::StartError;
 use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
 use crate::flow::inbox::Inbox;
-use crate::flow::lineage::{Numbering, ROOT};
+use crate::flow::lineage::Numbering;
 use crate::flow::wake::Wake;
 use crate::grouping::GroupingKind;
-use crate::key::key_hash;
 use crate::metrics::books::Books;
 use crate::metrics::site::Site;
 use crate::rng::Rng;
@@ -216,19 +215,14 @@ impl Assembly {
             sides.into_iter().map(|(name, stream, port)| (name, port(self, &origin, stream))).collect();
         let emitter =
             Emitter::new(Arc::clone(site), self.port(&origin, 0), sides, self.limits.batch_count_max);
-        emitter.numbered(self.numbering(component))
+        emitter.numbered(self.numbering(site))
     }
 
     /// What is emitted towards an exactly-once bolt gets paths; a spout's own tuples need none.
-    fn numbering(&self, component: usize) -> Option<Numbering> {
-        let plan = &self.books.plan;
+    fn numbering(&self, site: &Site) -> Option<Numbering> {
+        let (plan, component) = (&self.books.plan, site.component);
         let is_wanted = !plan.components[component].kind.is_spout() && plan.leads_to_exactly_once(component);
-        is_wanted.then(|| self.numbering_of(component))
-    }
-
-    pub(super) fn numbering_of(&self, component: usize) -> Numbering {
-        let name = &self.books.plan.components[component].name;
-        Numbering { component: key_hash(name), first_edge: self.first_edge(component), parent: ROOT }
+        is_wanted.then(|| Numbering::of(plan, component, site.task))
     }
 
     pub(crate) fn side_port<T: Send + 'static>(&self, origin: &Origin, stream: usize) -> Box<dyn AnyPort> {

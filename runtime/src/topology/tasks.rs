@@ -12,6 +12,7 @@ use crate::component::spout::Spout;
 use crate::component::stateful::StatefulBolt;
 use crate::error::StartError;
 use crate::flow::flight::unpoisoned;
+use crate::flow::lineage::Numbering;
 use crate::sync::Mutex;
 use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
 use crate::task::deferred::DeferredTask;
@@ -146,7 +147,8 @@ impl Assembly {
         for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
             let site = self.site(component, task);
             let (out, context) = (self.emitter(&site), self.context(&site));
-            let inputs = Inputs { numbering: self.numbering_of(component), keys: edges.keys() };
+            let inputs =
+                Inputs { numbering: Numbering::of(&self.books.plan, component, task), keys: edges.keys() };
             let client = desk.client(Arc::clone(&site.wake));
             let state = StateParts { guarantee, store: Arc::clone(&self.store), client };
             let (make, limits) = (Arc::clone(make), &self.limits);

@@ -17,12 +17,15 @@ use trombe::{
 };
 
 const SEEDS: std::ops::Range<u64> = 0..100;
-const WORDS: [&str; 5] = ["the", "cow", "jumped", "over", "moon"];
+pub(crate) const WORDS: [&str; 5] = ["the", "cow", "jumped", "over", "moon"];
 
 /// Four words, often one of them twice.
-fn sentence(offset: u64) -> [&'static str; 4] {
+pub(crate) fn sentence(offset: u64) -> [&'static str; 4] {
     [offset, offset * offset, offset / 3, offset].map(|n| WORDS[usize::try_from(n * 7 % 11 % 5).unwrap()])
 }
+
+/// Offsets from one sentence to the next, as of a compacted log: so that what is done is soon forgotten by the page.
+const SPREAD: u64 = 1000;
 
 /// A log of one partition, and how far its reader has come.
 #[derive(Default)]
@@ -31,7 +34,7 @@ struct Text {
 }
 
 /// Reads the log from the committed offset, and commits what is done without a gap; or, at most once, whatever it gives out, before it does.
-struct Reader {
+pub(crate) struct Reader {
     text: Arc<Text>,
     world: World,
     gives_once: bool,
@@ -42,6 +45,19 @@ struct Reader {
 }
 
 impl Reader {
+    /// Of one that makes no mistake and gives again what failed.
+    pub(crate) fn factory(world: &World) -> impl Fn() -> Self + Send + Sync + 'static {
+        Self::factory_of(world, false, 0)
+    }
+
+    fn factory_of(world: &World, gives_once: bool, boast: u64) -> impl Fn() -> Self + Send + Sync + 'static {
+        let (text, world) = (world.outside(Text::default), world.clone());
+        move || {
+            let (text, world) = (Arc::clone(&text), world.clone());
+            Self { text, world, gives_once, boast, next: 0, open: BTreeSet::new() }
+        }
+    }
+
     /// False: the process died of it.
     fn commit(&self, offset: u64) -> bool {
         let lives = !self.world.dies();
@@ -91,15 +107,15 @@ impl Spout for Reader {
     }
 
     fn positions() -> Option<fn(u64) -> Position> {
-        Some(|offset| Position { partition: 0, offset })
+        Some(|offset| Position { partition: 0, offset: offset * SPREAD })
     }
 
     fn replay_from(&self, _partition: u32) -> u64 {
-        *self.text.committed.lock().unwrap() + self.boast
+        (*self.text.committed.lock().unwrap() + self.boast) * SPREAD
     }
 }
 
-struct Count;
+pub(crate) struct Count;
 
 impl StatefulBolt for Count {
     type In = &'static str;
@@ -185,15 +201,8 @@ impl StateStore for Mistaken {
 fn word_count(guarantee: Guarantee, mistake: Mistake) -> impl Fn(&World) -> Topology + Send + Sync + 'static {
     move |world| {
         let topology = Topology::new("word-count");
-        let (text, world_of_reader) = (world.outside(Text::default), world.clone());
-        let reader = move || Reader {
-            text: Arc::clone(&text),
-            world: world_of_reader.clone(),
-            gives_once: guarantee == Guarantee::AtMostOnce,
-            boast: if mistake == Mistake::PrunedEarly { 500 } else { 0 },
-            next: 0,
-            open: BTreeSet::new(),
-        };
+        let boast = if mistake == Mistake::PrunedEarly { 500 } else { 0 };
+        let reader = Reader::factory_of(world, guarantee == Guarantee::AtMostOnce, boast);
         let tasks = world.tasks(2);
         let late = Mutex::new(Vec::new());
         topology.state(Mistaken { world: world.clone(), mistake, tasks, late });
@@ -225,7 +234,7 @@ fn excess(world: &World) -> BTreeMap<&'static str, i64> {
 }
 
 /// So that a crash finds some words committed, some counted and some not given out.
-fn few_at_a_time() -> Config {
+pub(crate) fn few_at_a_time() -> Config {
     Config { spout_pending_count_max: 8, held_count_max: 4, workers_count: Some(2), ..Config::default() }
 }
 

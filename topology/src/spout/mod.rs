@@ -335,7 +335,7 @@ impl Spout for LogSpout {
     }
 
     fn replay_from(&self, partition: u32) -> u64 {
-        self.offsets.committed_below(partition)
+        self.offsets.settled_below(partition)
     }
 
     fn close(&mut self) {
