@@ -12,8 +12,8 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta};
 use futures_util::future::try_join_all;
 use trombe_connectors::{
-    ConsumerOptions, Document, EmbeddedConfig, EmbeddedStore, Index, Log, Message, StateChange, Synchronous,
-    TopicOptions,
+    ConsumerOptions, Document, EmbeddedConfig, EmbeddedStore, Index, Log, Message, State, StateChange,
+    Synchronous, TopicOptions,
 };
 
 const TOPIC: &str = "p3-btc-transactions";

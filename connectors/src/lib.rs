@@ -1,8 +1,9 @@
-//! The log and the index, each behind one small trait.
+//! The log, the index and the state, each behind one small trait.
 //!
-//! A dashboard keeps two kinds of data. The [`Log`] holds messages as they were received, in topics of partitions, as
+//! A dashboard keeps three kinds of data. The [`Log`] holds messages as they were received, in topics of partitions, as
 //! Kafka does: producers append, consumer groups read and commit how far they came. The [`Index`] holds documents by id
-//! with external versions, as Elasticsearch does: a write says which state it describes, so that it may be repeated.
+//! with external versions, as Elasticsearch does: a write says which state it describes, so that it may be repeated. The
+//! [`State`] holds what a topology knows.
 //!
 //! **The decision** is that producers and topologies see only these traits, and that the words and rules are those of
 //! the servers: what runs on the one file of an [`EmbeddedStore`] runs unchanged on a cluster. **Its cost** is that the
@@ -41,12 +42,11 @@ mod log;
 mod partitioner;
 mod secret;
 pub mod simulated;
+mod state;
 mod wait;
 
 pub use crate::elasticsearch::{ElasticsearchConfig, ElasticsearchConfigError, ElasticsearchIndex};
-pub use crate::embedded::{
-    ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, StateChange, StateError, Synchronous,
-};
+pub use crate::embedded::{ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, Synchronous};
 pub use crate::index::{Document, Index, IndexError, Outcome, Range, StoredDocument};
 pub use crate::kafka::{
     Compression, KafkaConfig, KafkaConfigError, KafkaLog, KafkaSecurity, SaslMechanism, SecurityProtocol,
@@ -59,3 +59,4 @@ pub use crate::log::{
 pub use crate::partitioner::partition_of;
 pub use crate::secret::{Secret, SecretError};
 pub use crate::simulated::{SimulatedIndex, SimulatedLog};
+pub use crate::state::{State, StateChange, StateError};

@@ -1,4 +1,4 @@
-//! The embedded store and the simulated log and index keep every promise of the log and the index.
+//! The embedded store and the simulated log and index keep every promise of the log, the index and the state.
 
 use std::sync::Arc;
 
@@ -17,6 +17,11 @@ async fn the_embedded_log_conforms() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_embedded_index_conforms() {
     conformance::index(store).await;
+}
+
+#[test]
+fn the_embedded_state_conforms() {
+    conformance::state(&store());
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
 use trombe_connectors::{
-    Document, EmbeddedStore, Index, Log, LogConsumer, Message, Outcome, Position, Range, StateChange,
+    Document, EmbeddedStore, Index, Log, LogConsumer, Message, Outcome, Position, Range, State, StateChange,
     StoredDocument, partition_of,
 };
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use trombe_connectors::{EmbeddedStore, Log, OpenError, Position};
+use trombe_connectors::{EmbeddedStore, Log, OpenError, Position, State};
 
 use crate::support::{config, consumer, drain, message, open, text, topic};
 

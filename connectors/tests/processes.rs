@@ -20,7 +20,9 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 
 use chrono::{DateTime, TimeDelta};
 use futures_util::future::join_all;
-use trombe_connectors::{Document, EmbeddedStore, Index, Log, LogError, Message, Outcome, StateChange};
+use trombe_connectors::{
+    Document, EmbeddedStore, Index, Log, LogError, Message, Outcome, State, StateChange,
+};
 
 use crate::support::{consumer, drain, member, message, open, text, topic};
 

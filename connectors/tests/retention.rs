@@ -6,7 +6,9 @@ mod support;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use trombe_connectors::{EmbeddedConfig, EmbeddedStore, Log, Message, Position, StateChange, StateError};
+use trombe_connectors::{
+    EmbeddedConfig, EmbeddedStore, Log, Message, Position, State, StateChange, StateError,
+};
 
 use crate::support::{config, consumer, drain, topic};
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use trombe_connectors::{EmbeddedConfig, EmbeddedStore, Log, LogError, Message, Position};
+use trombe_connectors::{EmbeddedConfig, EmbeddedStore, Log, LogError, Message, Position, State};
 
 use crate::support::{config, consumer, drain, member, message, occupy, open, text, topic};
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use trombe::StateStore;
 use trombe_connectors::{EmbeddedStore, Index, Log};
 
-use crate::EmbeddedState;
+use crate::StoredState;
 
 /// The stores behind one Bitcoin topology. Clones share them.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ impl Connections {
         Self {
             log: Arc::new(store.clone()),
             index: Arc::new(store.clone()),
-            state: Arc::new(EmbeddedState::new(store)),
+            state: Arc::new(StoredState::new(store)),
             secondary: None,
             identity: String::new(),
         }

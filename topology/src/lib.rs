@@ -28,7 +28,7 @@
 //! - **A secondary index is fed through the log.** Every document is appended to a topic, which a spout of its own reads: the
 //!   primary never waits for the secondary, which has its own queue, its own health and its own lag.
 //!
-//! Architecture invariant: nothing here knows which log, index or state store it talks to; only [`EmbeddedState`] names one.
+//! Architecture invariant: nothing here knows which log, index or state store it talks to; only [`StoredState`] names one.
 
 mod archive;
 mod backoff;
@@ -68,7 +68,7 @@ pub use connections::Connections;
 pub use health::{Health, WriteCounts};
 pub use signals::FeedOver;
 pub use spout::{LogSpout, LogSpoutOptions, ProcessingGuarantee, SpoutAssignment};
-pub use state::EmbeddedState;
+pub use state::StoredState;
 pub use topics::{
     BLOCKS, BPI, DEAD_LETTERS, DOCUMENTS, TOPICS, TRANSACTIONS, create_documents_topic, create_topics,
     topic_options,

@@ -1,23 +1,31 @@
-//! Where the bolts keep their state: the embedded store behind the engine's trait, and how long it is kept.
+//! Where the bolts keep their state: a store of the connectors behind the engine's trait, and how long it is kept.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use trombe::{StateError, StateStore};
-use trombe_connectors::EmbeddedStore;
+use trombe_connectors::State;
 
-/// The embedded store as the engine's [`StateStore`]. The engine and the connectors do not know each other; this is where
+/// A store of the connectors as the engine's [`StateStore`]. The engine and the connectors do not know each other; this is where
 /// they meet.
 #[derive(Clone, Debug)]
-pub struct EmbeddedState(EmbeddedStore);
+pub struct StoredState(Arc<dyn State>);
 
-impl EmbeddedState {
+impl StoredState {
     /// State in this store.
-    pub fn new(store: EmbeddedStore) -> Self {
+    pub fn new(store: impl State + 'static) -> Self {
+        Self(Arc::new(store))
+    }
+}
+
+impl From<Arc<dyn State>> for StoredState {
+    fn from(store: Arc<dyn State>) -> Self {
         Self(store)
     }
 }
 
-impl StateStore for EmbeddedState {
+impl StateStore for StoredState {
     fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
         self.0.state_get(namespace, key).map_err(|error| StateError::new(namespace, error))
     }

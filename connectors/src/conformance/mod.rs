@@ -1,4 +1,4 @@
-//! What every log and every index must do, as functions to be called from tests.
+//! What every log, every index and every state must do, as functions to be called from tests.
 //!
 //! Each function checks one promise and panics where it is broken. Names of topics, groups and indices are new in
 //! each call, so that the suites may run again and again on one server.
@@ -9,6 +9,7 @@
 //! # tokio::runtime::Builder::new_multi_thread().build()?.block_on(async {
 //! conformance::log(|| EmbeddedStore::open_in_memory().expect("a store opens")).await;
 //! conformance::index(|| EmbeddedStore::open_in_memory().expect("a store opens")).await;
+//! conformance::state(&EmbeddedStore::open_in_memory().expect("a store opens"));
 //! # });
 //! # Ok::<(), std::io::Error>(())
 //! ```
@@ -19,6 +20,7 @@ mod group_checks;
 mod index_checks;
 mod log_steps;
 mod start_checks;
+mod state_checks;
 
 use std::fmt::Debug;
 use std::process;
@@ -26,7 +28,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::{Index, Log};
+use crate::{Index, Log, State};
 
 /// A server may show a write a little later than it has answered it; this is how long it may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -85,6 +87,21 @@ pub async fn index<I: Index>(make: impl Fn() -> I) {
     check::a_document_can_move_in_time(&make()).await;
     check::a_scan_pages_through_everything_by_id(&make()).await;
     check::the_revision_changes_with_the_documents(&make()).await;
+}
+
+/// Checks every promise of [`State`] that one process can see.
+pub fn state(state: &impl State) {
+    use self::state_checks as check;
+    check::a_value_comes_back_byte_for_byte(state);
+    check::the_last_change_of_an_apply_counts(state);
+    check::namespaces_are_apart(state);
+    check::a_scan_gives_a_prefix_in_byte_order(state);
+    check::what_has_expired_is_gone_until_written_anew(state);
+    check::an_empty_apply_is_nothing(state);
+    check::a_large_apply_is_whole(state);
+    check::readers_see_an_apply_whole_or_not_at_all(state);
+    check::concurrent_applies_are_all_made(state);
+    check::facts_are_kept_apart_from_entries(state);
 }
 
 /// A name that was never used before, valid for a topic, a group and an index.

@@ -1,10 +1,10 @@
-//! The store's errors: one enum for opening, one for state, and the inner one that all operations share.
+//! The store's errors: one enum for opening, and the inner one that all operations share.
 
 use std::path::PathBuf;
 
 use rusqlite::ErrorCode;
 
-use crate::{IndexError, LogError};
+use crate::{IndexError, LogError, StateError};
 
 /// Why a store could not be opened. Every variant's message ends in what to do.
 #[derive(Debug, thiserror::Error)]
@@ -41,25 +41,6 @@ pub enum OpenError {
         /// What the system answered.
         reason: String,
     },
-}
-
-/// Why a state or meta operation failed. Every variant's message ends in what to do.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StateError {
-    /// The store is busy or full; the same call may succeed later.
-    #[error("the store is away ({0}); try again")]
-    Unavailable(String),
-    /// The call can never succeed as it stands.
-    #[error("the store refused the request: {0}; mend the request or the store")]
-    Refused(String),
-}
-
-impl StateError {
-    /// Whether the same call may succeed later without any change.
-    pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Unavailable(_))
-    }
 }
 
 /// What went wrong in one operation, before it is told in the words of the trait that was called.

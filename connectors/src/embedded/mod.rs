@@ -74,8 +74,7 @@ use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 pub use self::config::{ConfigError, EmbeddedConfig, Synchronous};
-pub use self::error::{OpenError, StateError};
-pub use self::state::StateChange;
+pub use self::error::OpenError;
 
 use self::append::Append;
 use self::connection::Readers;
@@ -89,7 +88,7 @@ use self::topic::CreateTopic;
 use self::writer::Writer;
 use crate::{
     ConsumerOptions, Document, Index, IndexError, Log, LogConsumer, LogError, Message, Outcome, Position,
-    Range, StoredDocument, TopicOptions,
+    Range, State, StateChange, StateError, StoredDocument, TopicOptions,
 };
 
 /// A handle to one `SQLite` file that holds the log, the index and keyed state. Clones share everything.
@@ -97,7 +96,7 @@ use crate::{
 /// Dropping the last handle, consumers included, waits until everything that was queued is written.
 ///
 /// ```
-/// use trombe_connectors::{EmbeddedStore, StateChange};
+/// use trombe_connectors::{EmbeddedStore, State, StateChange};
 ///
 /// let store = EmbeddedStore::open_in_memory()?;
 /// let change = StateChange {
@@ -162,36 +161,6 @@ impl EmbeddedStore {
         Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// The value of a key, unless it has expired.
-    pub fn state_get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        Ok(self.shared.readers.with(|connection| state::get(connection, namespace, key))?)
-    }
-
-    /// Gives every key that starts with `prefix`, in byte order, with its value. All are from the same moment.
-    pub fn state_scan(
-        &self,
-        namespace: &str,
-        prefix: &[u8],
-        each: &mut dyn FnMut(&[u8], &[u8]),
-    ) -> Result<(), StateError> {
-        Ok(self.shared.readers.with(|connection| state::scan(connection, namespace, prefix, each))?)
-    }
-
-    /// Applies all changes in their order, or none; they are durable when it returns. Blocks the thread.
-    pub fn state_apply(&self, changes: Vec<StateChange>) -> Result<(), StateError> {
-        Ok(self.shared.writer.submit_blocking(Apply { changes })?)
-    }
-
-    /// A small fact about the store, such as the feed that fills it.
-    pub fn meta_get(&self, key: &str) -> Result<Option<String>, StateError> {
-        Ok(self.shared.readers.with(|connection| meta::get(connection, key))?)
-    }
-
-    /// Sets a small fact about the store. Blocks the thread.
-    pub fn meta_set(&self, key: &str, value: &str) -> Result<(), StateError> {
-        Ok(self.shared.writer.submit_blocking(SetMeta { key: key.into(), value: value.into() })?)
-    }
-
     /// Deletes at once everything that retention and expiry would have deleted by `now_ms`, milliseconds since the
     /// Unix epoch, and gives the number of rows. The store does the same by itself, in small steps, while it is
     /// written to. Blocks the thread.
@@ -221,6 +190,33 @@ impl EmbeddedStore {
         let shared = Arc::clone(&self.shared);
         let read = runtime.spawn_blocking(move || shared.readers.with(read));
         read.await.map_err(|error| Fault::Away(error.to_string()))?
+    }
+}
+
+impl State for EmbeddedStore {
+    fn state_get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(self.shared.readers.with(|connection| state::get(connection, namespace, key))?)
+    }
+
+    fn state_scan(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), StateError> {
+        Ok(self.shared.readers.with(|connection| state::scan(connection, namespace, prefix, each))?)
+    }
+
+    fn state_apply(&self, changes: Vec<StateChange>) -> Result<(), StateError> {
+        Ok(self.shared.writer.submit_blocking(Apply { changes })?)
+    }
+
+    fn meta_get(&self, key: &str) -> Result<Option<String>, StateError> {
+        Ok(self.shared.readers.with(|connection| meta::get(connection, key))?)
+    }
+
+    fn meta_set(&self, key: &str, value: &str) -> Result<(), StateError> {
+        Ok(self.shared.writer.submit_blocking(SetMeta { key: key.into(), value: value.into() })?)
     }
 }
 

@@ -4,21 +4,10 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::error::Fault;
 use super::names::Names;
-use super::transaction::{Transaction, now_ms};
+use super::transaction::Transaction;
 use super::writer::Operation;
-
-/// One change of [`EmbeddedStore::state_apply`](super::EmbeddedStore::state_apply).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StateChange {
-    /// Keys of different namespaces never meet.
-    pub namespace: String,
-    /// The key.
-    pub key: Vec<u8>,
-    /// The new value; `None` removes the key.
-    pub value: Option<Vec<u8>>,
-    /// Milliseconds since the Unix epoch, by the machine's clock, from which the entry is gone; `None` keeps it.
-    pub expires_ms: Option<i64>,
-}
+use crate::StateChange;
+use crate::state::now_ms;
 
 /// Applies changes in their order.
 pub(super) struct Apply {

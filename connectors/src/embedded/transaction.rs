@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::Connection;
 
@@ -10,6 +9,7 @@ use super::config::EmbeddedConfig;
 use super::error::Fault;
 use super::partition::Partition;
 use super::topic::Topic;
+use crate::state::now_ms;
 
 /// An open write transaction; dropping it undoes it.
 ///
@@ -76,10 +76,4 @@ impl Drop for Transaction<'_> {
             tracing::error!(%error, "a transaction could not be undone");
         }
     }
-}
-
-/// Milliseconds since the Unix epoch.
-pub(super) fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

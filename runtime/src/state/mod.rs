@@ -44,7 +44,7 @@ impl StateError {
 
 /// Where keyed state lives between flushes.
 ///
-/// Called from the tasks' threads, several at a time; a call may block for as long as a local disk takes.
+/// Called from the tasks' threads, several at a time; a call may block for as long as its disk or its servers take.
 pub trait StateStore: Send + Sync {
     /// The value of a key, if it has one.
     fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;

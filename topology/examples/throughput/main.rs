@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use btc_topology::{
-    Connections, EmbeddedState, FeedOver, Health, TRANSACTIONS, TopologyConfig, bitcoin, create_topics,
+    Connections, FeedOver, Health, StoredState, TRANSACTIONS, TopologyConfig, bitcoin, create_topics,
     documents,
 };
 use message::transaction;
@@ -66,7 +66,7 @@ fn end_to_end(store: &Store, config: TopologyConfig) -> Result<Running, Box<dyn 
     let connections = Connections {
         log: Arc::new(store.log.clone()),
         index: Arc::new(store.log.clone()),
-        state: Arc::new(EmbeddedState::new(store.log.clone())),
+        state: Arc::new(StoredState::new(store.log.clone())),
         secondary: None,
         identity: String::new(),
     };

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use btc_topology::{
-    Connections, EmbeddedState, FeedOver, Health, TOPICS, TopologyConfig, bitcoin, create_topics, documents,
+    Connections, FeedOver, Health, StoredState, TOPICS, TopologyConfig, bitcoin, create_topics, documents,
 };
 use serde_json::Value;
 use trombe::{Running, StateStore, Summary};
@@ -78,7 +78,7 @@ impl World {
     }
 
     pub(crate) fn state(&self) -> Arc<dyn StateStore> {
-        Arc::new(EmbeddedState::new(self.store.clone()))
+        Arc::new(StoredState::new(self.store.clone()))
     }
 
     pub(crate) fn connections(&self, index: Arc<dyn Index>, state: Arc<dyn StateStore>) -> Connections {
