@@ -3,7 +3,7 @@
 //! A dashboard keeps three kinds of data. The [`Log`] holds messages as they were received, in topics of partitions, as
 //! Kafka does: producers append, consumer groups read and commit how far they came. The [`Index`] holds documents by id
 //! with external versions, as Elasticsearch does: a write says which state it describes, so that it may be repeated. The
-//! [`State`] holds what a topology knows.
+//! [`State`] holds what a topology knows, in the embedded store's file or in a compacted topic of Kafka.
 //!
 //! **The decision** is that producers and topologies see only these traits, and that the words and rules are those of
 //! the servers: what runs on the one file of an [`EmbeddedStore`] runs unchanged on a cluster. **Its cost** is that the
@@ -49,7 +49,8 @@ pub use crate::elasticsearch::{ElasticsearchConfig, ElasticsearchConfigError, El
 pub use crate::embedded::{ConfigError, EmbeddedConfig, EmbeddedStore, OpenError, Synchronous};
 pub use crate::index::{Document, Index, IndexError, Outcome, Range, StoredDocument};
 pub use crate::kafka::{
-    Compression, KafkaConfig, KafkaConfigError, KafkaLog, KafkaSecurity, SaslMechanism, SecurityProtocol,
+    Compression, KafkaConfig, KafkaConfigError, KafkaLog, KafkaSecurity, KafkaState, KafkaStateConfig,
+    SaslMechanism, SecurityProtocol,
 };
 pub use crate::kibana::{Kibana, KibanaConfig, KibanaConfigError, KibanaError, ObjectName};
 pub use crate::log::{

@@ -1,6 +1,10 @@
-//! The Kafka log keeps the log's promises, on real brokers: `TROMBE_KAFKA` names some, as `host:port,host:port`.
+//! The Kafka log keeps the log's promises, on real brokers.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support {
+    pub(crate) mod kafka;
+}
 
 use std::time::Duration;
 
@@ -8,38 +12,21 @@ use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use trombe_connectors::{
-    ConsumerOptions, KafkaConfig, KafkaLog, Log, LogConsumer, Message, Position, Revoked, TopicOptions,
-    conformance,
+    ConsumerOptions, KafkaLog, Log, LogConsumer, Message, Position, Revoked, TopicOptions, conformance,
 };
 
-/// The brokers that the environment names; without any, says that the test is skipped.
-fn brokers(test: &str) -> Option<Vec<String>> {
-    let named = std::env::var("TROMBE_KAFKA").ok();
-    if named.is_none() {
-        eprintln!("skipped: {test}: TROMBE_KAFKA names no brokers");
-    }
-    named.map(|servers| servers.split(',').map(str::to_owned).collect())
-}
-
-fn config(servers: &[String]) -> KafkaConfig {
-    KafkaConfig {
-        bootstrap_servers: servers.to_vec(),
-        topic_prefix: "test-".to_owned(),
-        ..KafkaConfig::default()
-    }
-}
+use crate::support::kafka::config;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_kafka_log_conforms() {
-    let Some(servers) = brokers("the_kafka_log_conforms") else { return };
-    let log = KafkaLog::connect(&config(&servers)).unwrap();
+    let Some(config) = config("the_kafka_log_conforms") else { return };
+    let log = KafkaLog::connect(&config).unwrap();
     conformance::log(|| log.clone()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn kafkas_groups_conform() {
-    let Some(servers) = brokers("kafkas_groups_conform") else { return };
-    let mut config = config(&servers);
+    let Some(mut config) = config("kafkas_groups_conform") else { return };
     // Members hear of a rebalance with their next heartbeat.
     config.properties.insert("heartbeat.interval.ms".to_owned(), "300".to_owned());
     let log = KafkaLog::connect(&config).unwrap();
@@ -49,8 +36,8 @@ async fn kafkas_groups_conform() {
 /// Offsets of before stand for other records then: the caller is told to forget them before it is given any.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_topic_made_anew_is_read_from_its_oldest_record() {
-    let Some(servers) = brokers("a_topic_made_anew_is_read_from_its_oldest_record") else { return };
-    let log = KafkaLog::connect(&config(&servers)).unwrap();
+    let Some(config) = config("a_topic_made_anew_is_read_from_its_oldest_record") else { return };
+    let log = KafkaLog::connect(&config).unwrap();
     let topic = format!("anew-{}", std::process::id());
     let options = TopicOptions { partitions: 1, retention_ms: None };
     log.create_topic(&topic, &options).await.unwrap();
@@ -60,7 +47,7 @@ async fn a_topic_made_anew_is_read_from_its_oldest_record() {
     let at = |offset| Position { topic: topic.clone(), partition: 0, offset };
     consumer.commit(&[at(20)]).unwrap();
 
-    delete(&servers, &format!("test-{topic}")).await;
+    delete(&config.bootstrap_servers, &format!("test-{topic}")).await;
     // The old topic may still be on its way out.
     while log.create_topic(&topic, &options).await.is_err() || append(&log, &topic, 1).await != 0 {
         tokio::time::sleep(Duration::from_millis(100)).await;

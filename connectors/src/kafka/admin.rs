@@ -15,12 +15,18 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use super::client::BATCH_OVERHEAD_BYTES;
 use super::config::KafkaConfig;
 use super::error::{is_missing_topic, log_error, of_code};
+use super::state::KafkaStateConfig;
 use crate::backoff::{Backoff, random};
 use crate::wait::wait;
 use crate::{LogError, TopicOptions};
 
 /// Brokers learn of a new topic one after the other, so one answer is not enough to know.
 pub(super) const ANSWERS: usize = 3;
+
+/// What becomes of a topic's old records.
+const CLEANUP_POLICY: &str = "cleanup.policy";
+/// Only those go that a later one of the same key replaces.
+const COMPACT: &str = "compact";
 
 /// A setting of a topic as it should be.
 struct Wanted {
@@ -56,7 +62,7 @@ impl<'a> Admin<'a> {
     /// Brings the topic to what is wanted, as far as that is possible, and says what it changed.
     pub(super) fn bring_about(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
         if self.layout(topic)?.is_none() {
-            let is_ours = self.create(topic, options)?;
+            let is_ours = self.create(topic, options, &[])?;
             self.await_leaders(topic)?;
             if is_ours {
                 // It has its settings from its creation; a broker that has not heard of them yet would deny it.
@@ -91,6 +97,40 @@ impl<'a> Admin<'a> {
         }
     }
 
+    /// Makes a topic that keeps the last record of every key, or refuses one that keeps something else.
+    pub(super) fn bring_about_compacted(
+        &self,
+        topic: &str,
+        state: &KafkaStateConfig,
+    ) -> Result<(), LogError> {
+        let options = TopicOptions { partitions: state.partitions_count, retention_ms: None };
+        if self.layout(topic)?.is_none() {
+            let segment_bytes = state.segment_bytes.to_string();
+            let compacted = [(CLEANUP_POLICY, COMPACT), ("segment.bytes", &segment_bytes)];
+            let is_ours = self.create(topic, &options, &compacted)?;
+            self.await_leaders(topic)?;
+            if is_ours {
+                return Ok(());
+            }
+        }
+        let partitions = self.layout(topic)?.map_or(0, |layout| layout.replicas.len());
+        if partitions != options.partitions as usize {
+            return Err(LogError::Refused(format!(
+                "topic `{topic}` has {partitions} partitions instead of {}: set `partitions_count` to that",
+                options.partitions
+            )));
+        }
+        let (found, _) = self.different(topic, &options)?;
+        let policy = found.get(CLEANUP_POLICY).and_then(|entry| entry.value.as_deref()).unwrap_or("unset");
+        if policy != COMPACT {
+            return Err(LogError::Refused(format!(
+                "{CLEANUP_POLICY} of topic `{topic}` is {policy} and would lose state: name another topic, or set it to \
+                 {COMPACT} with kafka-configs if all of the topic is state"
+            )));
+        }
+        Ok(())
+    }
+
     /// How the topic differs from what is wanted, a sentence each.
     pub(super) fn drift(&self, topic: &str, options: &TopicOptions) -> Result<Vec<String>, LogError> {
         let Some(layout) = self.layout(topic)? else {
@@ -121,8 +161,13 @@ impl<'a> Admin<'a> {
         Ok(drift)
     }
 
-    /// Whether it was this call that created it.
-    fn create(&self, topic: &str, options: &TopicOptions) -> Result<bool, LogError> {
+    /// Whether it was this call that created it. `further` are settings beside the wanted ones.
+    fn create(
+        &self,
+        topic: &str,
+        options: &TopicOptions,
+        further: &[(&str, &str)],
+    ) -> Result<bool, LogError> {
         let metadata = self.client.inner().fetch_metadata(None, self.timeout);
         let brokers = metadata.map_err(|error| log_error("list the brokers", &error))?.brokers().len();
         if brokers < self.config.replication as usize {
@@ -138,6 +183,7 @@ impl<'a> Admin<'a> {
         let replication = TopicReplication::Fixed(limit(self.config.replication));
         let new = NewTopic::new(topic, limit(options.partitions), replication);
         let new = settings.iter().fold(new, |new, (key, value)| new.set(key, value));
+        let new = further.iter().fold(new, |new, (key, value)| new.set(key, value));
         let answers = wait(self.client.create_topics([&new], &self.options));
         for answer in answers.map_err(|error| log_error(&doing, &error))? {
             match answer {

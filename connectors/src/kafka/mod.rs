@@ -35,6 +35,7 @@ mod read;
 mod rebalance;
 mod security;
 mod start;
+mod state;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,6 +49,7 @@ use tokio::runtime::Handle;
 
 pub use self::config::{Compression, KafkaConfig, KafkaConfigError};
 pub use self::security::{KafkaSecurity, SaslMechanism, SecurityProtocol};
+pub use self::state::{KafkaState, KafkaStateConfig};
 
 use self::admin::{ANSWERS, Admin};
 use self::consumer::Consumer;

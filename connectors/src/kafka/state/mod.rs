@@ -1,0 +1,269 @@
+//! Keyed state in a compacted topic: a process that starts on another host reads it and goes on.
+//!
+//! Reads are answered from a table in memory; every apply is one Kafka transaction, and the table changes only once that is
+//! committed. The topic holds one record for each key, a tombstone for a removed one, and the name of the owner.
+//!
+//! # Owners
+//!
+//! State has one owner at a time. [`KafkaState::open`] takes it over: it first shuts out the former owner, whose transaction, if one
+//! is open, is undone and who commits nothing any more; then it marks every partition with its own name in a transaction; then it
+//! reads the committed records up to its marks. So no change of a former owner can come later. That one's next apply fails with
+//! [`StateError::Fenced`].
+//!
+//! # When a call fails
+//!
+//! An apply of any size is one transaction: its records are sent as the library's queue has room for them, within `apply_timeout_ms`. A
+//! single change larger than `message_bytes_max` is refused, with all of its apply.
+//!
+//! An apply that failed while it sent is undone, and the next begins anew. Where nobody answered the commit, only the topic knows: the next
+//! apply takes the state over once more, from itself, and reads the topic again before it changes anything. Until then reads give what was
+//! there before; the changes of the failed call may turn out to be made, all of them.
+//!
+//! # Memory
+//!
+//! The whole table, at most `table_bytes_max`, and while it is read again a second one; the records of an apply, and the
+//! library's queues (`producer_queue_bytes_max`, `consumer_queue_bytes_max`).
+
+mod config;
+mod record;
+mod restore;
+mod table;
+mod transaction;
+
+use std::process;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+pub use self::config::KafkaStateConfig;
+
+use self::record::{Record, Said};
+use self::restore::Reader;
+use self::table::Table;
+use self::transaction::{Failure, Transactions};
+use super::admin::Admin;
+use super::client;
+use super::config::KafkaConfig;
+use crate::backoff::random;
+use crate::state::now_ms;
+use crate::{LogError, State, StateChange, StateError};
+
+/// A handle to state in a topic of its own. Clones share the table and the ownership.
+#[derive(Clone, Debug)]
+pub struct KafkaState {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: KafkaConfig,
+    state: KafkaStateConfig,
+    /// The topic's full name, and the transactional id.
+    topic: String,
+    /// Our name, for whoever takes over.
+    owner: String,
+    table: RwLock<Table>,
+    hold: Mutex<Hold>,
+}
+
+/// How we stand to the topic.
+#[derive(Debug)]
+enum Hold {
+    /// It is ours and the table is what it holds. With the place of our mark in one partition.
+    Owner(Transactions, (i32, i64)),
+    /// It was ours; what the last transaction came to is not known.
+    Doubt((i32, i64)),
+    /// It is another's.
+    Lost(StateError),
+}
+
+impl KafkaState {
+    /// Makes the topic `name` if it is absent, takes its state over and reads it. Blocks until that is done.
+    pub fn open(config: &KafkaConfig, state: &KafkaStateConfig, name: &str) -> Result<Self, StateError> {
+        let refused = |error: super::KafkaConfigError| StateError::Refused(error.to_string());
+        config.validate().map_err(refused)?;
+        state.validate().map_err(refused)?;
+        let settings = client::common(config).map_err(refused)?;
+        let topic = format!("{}{name}", config.topic_prefix);
+        let admin = Admin::new(config, &settings).map_err(state_error)?;
+        admin.bring_about_compacted(&topic, state).map_err(state_error)?;
+        let owner = owner();
+        let (hold, table) = take_over(config, state, &topic, &owner)?;
+        let (table, hold) = (RwLock::new(table), Mutex::new(hold));
+        let shared = Shared { config: config.clone(), state: state.clone(), topic, owner, table, hold };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+}
+
+impl Shared {
+    fn table(&self) -> RwLockReadGuard<'_, Table> {
+        // Every change is made of whole operations, so a panic elsewhere leaves nothing half done.
+        self.table.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, act: impl FnOnce(&mut Table)) {
+        act(&mut self.table.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        reader(&self.config, &self.state, &self.topic)
+    }
+
+    /// Writes what `records` makes of the table, in one transaction, then lets the table follow. One caller at a time.
+    fn write<T>(
+        &self,
+        records: impl FnOnce(&Table) -> Result<(Vec<Record>, T), StateError>,
+        follow: impl FnOnce(&mut Table, T),
+    ) -> Result<(), StateError> {
+        let mut hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner);
+        self.resolve(&mut hold)?;
+        let (transactions, mark) = match &*hold {
+            Hold::Owner(transactions, mark) => (transactions, *mark),
+            Hold::Lost(error) => return Err(error.clone()),
+            Hold::Doubt(_) => return Err(StateError::Unavailable("the topic was not read again".to_owned())),
+        };
+        let (records, change) = records(&self.table())?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        match transactions.write(&records) {
+            Ok(()) => {
+                self.change(|table| follow(table, change));
+                Ok(())
+            }
+            Err(Failure::Undone(why)) => Err(why),
+            Err(Failure::Unknown { why, is_fatal }) => {
+                *hold = Hold::Doubt(mark);
+                // Where nobody answers, nobody could say either who has the state now.
+                if is_fatal {
+                    self.look_for_a_later_owner(&mut hold, mark)?;
+                }
+                Err(passing(why))
+            }
+        }
+    }
+
+    /// After a transaction with an unknown end: takes the state over from ourselves, unless another has it.
+    fn resolve(&self, hold: &mut Hold) -> Result<(), StateError> {
+        let Hold::Doubt(mark) = *hold else { return Ok(()) };
+        self.look_for_a_later_owner(hold, mark)?;
+        let (owned, restored) = take_over(&self.config, &self.state, &self.topic, &self.owner)?;
+        *hold = owned;
+        self.change(|table| *table = restored);
+        tracing::info!(topic = self.topic, "the state was read again after a transaction without an answer");
+        Ok(())
+    }
+
+    fn look_for_a_later_owner(&self, hold: &mut Hold, mark: (i32, i64)) -> Result<(), StateError> {
+        match restore::later_owner(&self.reader(), &self.owner, mark)? {
+            None => Ok(()),
+            Some(owner) => {
+                let error = StateError::Fenced(owner);
+                *hold = Hold::Lost(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    fn check(&self, table: &Table, changes: &[StateChange], records: &[Record]) -> Result<(), StateError> {
+        let bytes_max = self.config.message_bytes_max;
+        if let Some((record, change)) =
+            records.iter().zip(changes).find(|(record, _)| record.bytes() > bytes_max)
+        {
+            let key = String::from_utf8_lossy(&change.key).into_owned();
+            return Err(StateError::TooLarge { bytes: record.bytes(), bytes_max, key });
+        }
+        let (bytes, bytes_max) = (table.bytes_with(changes), self.state.table_bytes_max);
+        if bytes as u64 > bytes_max && bytes > table.bytes() {
+            return Err(full(bytes, bytes_max));
+        }
+        Ok(())
+    }
+}
+
+impl State for KafkaState {
+    fn state_get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(self.shared.table().get(namespace, key, now_ms()))
+    }
+
+    fn state_scan(
+        &self,
+        namespace: &str,
+        prefix: &[u8],
+        each: &mut dyn FnMut(&[u8], &[u8]),
+    ) -> Result<(), StateError> {
+        self.shared.table().scan(namespace, prefix, now_ms(), each);
+        Ok(())
+    }
+
+    fn state_apply(&self, mut changes: Vec<StateChange>) -> Result<(), StateError> {
+        let shared = &self.shared;
+        let records = |table: &Table| {
+            if !changes.is_empty() {
+                changes.extend(table.expired(now_ms(), shared.state.expired_count_max as usize, &changes));
+            }
+            let records: Vec<_> = changes.iter().map(Record::entry).collect::<Result<_, _>>()?;
+            shared.check(table, &changes, &records)?;
+            Ok((records, changes))
+        };
+        shared.write(records, |table, changes| changes.into_iter().for_each(|change| table.apply(change)))
+    }
+
+    fn meta_get(&self, key: &str) -> Result<Option<String>, StateError> {
+        Ok(self.shared.table().fact(key))
+    }
+
+    fn meta_set(&self, key: &str, value: &str) -> Result<(), StateError> {
+        let fact = Said::Fact { name: key.to_owned(), value: value.to_owned() };
+        self.shared.write(|_| Ok((vec![Record::fact(key, value)], fact)), Table::take)
+    }
+}
+
+fn take_over(
+    config: &KafkaConfig,
+    state: &KafkaStateConfig,
+    topic: &str,
+    owner: &str,
+) -> Result<(Hold, Table), StateError> {
+    let transactions = Transactions::take_over(config, state, topic)?;
+    // Whoever is shut out here already may try once more.
+    let marks = transactions.mark(&Record::owner(owner)).map_err(|failure| match failure {
+        Failure::Undone(why) => why,
+        Failure::Unknown { why, .. } => passing(why),
+    })?;
+    let mut table = Table::default();
+    restore::up_to(&reader(config, state, topic), &marks, &mut |said| {
+        table.take(said);
+        let bytes = table.bytes();
+        if bytes as u64 > state.table_bytes_max { Err(full(bytes, state.table_bytes_max)) } else { Ok(()) }
+    })?;
+    let mark = marks.first().copied().unwrap_or_default();
+    Ok((Hold::Owner(transactions, mark), table))
+}
+
+fn reader<'a>(config: &'a KafkaConfig, state: &KafkaStateConfig, topic: &'a str) -> Reader<'a> {
+    Reader { config, topic, timeout: Duration::from_millis(state.read_timeout_ms) }
+}
+
+/// Whatever it was: another try begins with a new producer.
+fn passing(why: StateError) -> StateError {
+    if why.is_transient() { why } else { StateError::Unavailable(why.to_string()) }
+}
+
+fn full(bytes: usize, bytes_max: u64) -> StateError {
+    StateError::Refused(format!(
+        "the state would take {bytes} bytes and {bytes_max} are allowed: raise `table_bytes_max` or keep state for a shorter time"
+    ))
+}
+
+/// A name that no other owner has, and that leads a person to the process.
+fn owner() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "a host".to_owned());
+    format!("process {} on {} ({:08x})", process::id(), host.trim(), random() & 0xffff_ffff)
+}
+
+fn state_error(error: LogError) -> StateError {
+    match error {
+        LogError::Unavailable(reason) => StateError::Unavailable(reason),
+        other => StateError::Refused(other.to_string()),
+    }
+}
