@@ -11,7 +11,7 @@ use btc_producers::ProducersConfig;
 use btc_topology::{ArchiveConfig, TopologyConfig};
 use config::{Config, ConfigError, Environment, File, FileFormat};
 use serde::{Deserialize, Serialize};
-use trombe_connectors::{ElasticsearchConfig, EmbeddedConfig, KafkaConfig, KibanaConfig};
+use trombe_connectors::{ElasticsearchConfig, EmbeddedConfig, KafkaConfig, KafkaStateConfig, KibanaConfig};
 
 /// Read from the working folder if no file is named.
 const DEFAULT_FILE: &str = "bitcoin-dashboard.toml";
@@ -26,8 +26,12 @@ const LISTS: [&str; 4] =
 pub(crate) struct Settings {
     /// Where the log and the index are.
     pub(crate) backend: Backend,
+    /// Where the bolts' state of a cluster is.
+    pub(crate) state: StatePlace,
     /// The log of a cluster.
     pub(crate) kafka: KafkaConfig,
+    /// The bolts' state, if it is on Kafka.
+    pub(crate) kafka_state: KafkaStateConfig,
     /// The index of a cluster.
     pub(crate) elasticsearch: ElasticsearchConfig,
     /// A second index, which receives every document too.
@@ -35,7 +39,7 @@ pub(crate) struct Settings {
     pub(crate) secondary: Option<ElasticsearchConfig>,
     /// Where `setup` puts the Kibana dashboard.
     pub(crate) kibana: KibanaConfig,
-    /// The embedded store; in a cluster it holds the bolts' state only.
+    /// The embedded store; in a cluster it holds the bolts' state only, or nothing.
     pub(crate) store: EmbeddedConfig,
     /// The producers and the sample feed.
     pub(crate) producers: ProducersConfig,
@@ -56,6 +60,17 @@ pub(crate) enum Backend {
     Embedded,
     /// In Kafka and Elasticsearch.
     Cluster,
+}
+
+/// Where the bolts' state of a cluster is; an embedded log has it in its own file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum StatePlace {
+    /// In a file on this host.
+    #[default]
+    Local,
+    /// In a compacted topic: a topology that starts on another host goes on where the former one was.
+    Kafka,
 }
 
 /// What is wrong with the configuration.
@@ -95,6 +110,7 @@ impl Settings {
             move |why: Box<dyn std::error::Error>| SettingsError::NotAllowed { section, why: why.to_string() }
         };
         self.kafka.validate().map_err(Into::into).map_err(refuse("kafka"))?;
+        self.kafka_state.validate().map_err(Into::into).map_err(refuse("kafka_state"))?;
         self.elasticsearch.validate().map_err(Into::into).map_err(refuse("elasticsearch"))?;
         self.kibana.validate().map_err(Into::into).map_err(refuse("kibana"))?;
         if let Some(secondary) = &self.secondary {

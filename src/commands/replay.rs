@@ -39,10 +39,10 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
         store_file(arguments.store.as_deref(), kind, feed::purpose(&options.feed, "-replay"), &settings);
     let interrupt = interrupt()?;
     let stores = Stores::open(&file, kind, &settings)?;
-    if !stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? {
+    let Some(connections) = stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? else {
         bail!("interrupted before the log answered; nothing was read");
-    }
-    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
+    };
+    let pipeline = Pipeline::start(connections, settings.topology)?;
     let progress = Arc::new(Progress::new());
     let drawing = tokio::spawn(draw(Advance::new(Arc::clone(&progress), pipeline.observer())));
 

@@ -39,10 +39,10 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
             Some(tokio::spawn(btc_dashboard_web::serve(listener, index, status, page, interrupt.clone())))
         }
     };
-    if !stores.prepare(kind, &settings, &waiting, &interrupt).await? {
+    let Some(connections) = stores.prepare(kind, &settings, &waiting, &interrupt).await? else {
         return Ok(());
-    }
-    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
+    };
+    let pipeline = Pipeline::start(connections, settings.topology)?;
     status.get_or_init(|| pipeline.status_source(None));
     tracing::info!(place = stores.place, "the topology runs");
     match serving {

@@ -30,10 +30,10 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     })?;
     let interrupt = interrupt()?;
     let stores = Stores::open(&file, kind, &settings)?;
-    if !stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? {
+    let Some(connections) = stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? else {
         return Ok(());
-    }
-    let pipeline = Pipeline::start(stores.connections(), settings.topology)?;
+    };
+    let pipeline = Pipeline::start(connections, settings.topology)?;
 
     let progress = Arc::new(Progress::new());
     options.run = Run::Up { now: Utc::now(), since: stored_until(stores.index.as_ref()).await? };

@@ -1,7 +1,7 @@
 //! The log, the index and the bolts' state, wherever the configuration keeps them.
 //!
-//! Embedded, all three are one `SQLite` file. In a cluster the log is Kafka, the index Elasticsearch, and the file holds the
-//! state alone. A lost state file loses nothing: under a new identity the log is read again from its oldest record.
+//! Embedded, all three are one `SQLite` file. In a cluster the log is Kafka, the index Elasticsearch, and the state is in such a
+//! file or in a compacted topic. Lost state loses nothing: under a new identity the log is read again from its oldest record.
 
 mod prepare;
 
@@ -12,18 +12,19 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, ensure};
 use btc_producers::FeedKind;
-use btc_topology::{Connections, EmbeddedState};
-use trombe_connectors::{ElasticsearchIndex, EmbeddedStore, Index, KafkaLog, Log};
+use btc_topology::{Connections, StoredState};
+use tokio::task::block_in_place;
+use trombe_connectors::{ElasticsearchIndex, EmbeddedStore, Index, KafkaLog, Log, State};
 
 pub(crate) use self::prepare::Waiting;
 use crate::interrupt::Interrupt;
-use crate::settings::{Backend, Settings};
+use crate::settings::{Backend, Settings, StatePlace};
 
-/// The fact under which a state file keeps the feed it was filled by.
+/// The fact under which state keeps the feed it was filled by.
 const FEED_FACT: &str = "feed";
-/// The fact under which a state file keeps its own name among the readers of a log.
+/// The fact under which state keeps its own name among the readers of a log.
 const IDENTITY_FACT: &str = "identity";
-/// The fact under which a state file keeps which log it was made from.
+/// The fact under which state keeps which log it was made from.
 const LOG_FACT: &str = "log";
 
 /// Everything that a topology is connected to.
@@ -31,11 +32,11 @@ pub(crate) struct Stores {
     pub(crate) log: Arc<dyn Log>,
     pub(crate) index: Arc<dyn Index>,
     secondary: Option<Arc<dyn Index>>,
-    state: EmbeddedStore,
+    /// The state, if it is in a file; otherwise it is opened once the servers answer.
+    local: Option<EmbeddedStore>,
     file: PathBuf,
     /// The log again, if it is a cluster's.
     kafka: Option<KafkaLog>,
-    identity: String,
     /// Where all this is, for a person.
     pub(crate) place: String,
 }
@@ -44,22 +45,25 @@ impl Stores {
     /// Opens what is configured, without a word to any server, and refuses a file of another kind of feed: sample and real
     /// money must never be added up.
     pub(crate) fn open(file: &Path, kind: FeedKind, settings: &Settings) -> anyhow::Result<Self> {
-        let state = open_state(file, kind, settings)?;
-        let kafka = match settings.backend {
-            Backend::Embedded => None,
-            Backend::Cluster => Some(KafkaLog::connect(&settings.kafka)?),
+        let local = match (settings.backend, settings.state) {
+            (Backend::Cluster, StatePlace::Kafka) => None,
+            _ => Some(open_state(file, kind, settings)?),
         };
-        let (log, index): (Arc<dyn Log>, Arc<dyn Index>) = match kafka.clone() {
-            None => (Arc::new(state.clone()), Arc::new(state.clone())),
-            Some(kafka) => (Arc::new(kafka), cluster_index(settings)?),
+        let (kafka, log, index): (_, Arc<dyn Log>, Arc<dyn Index>) = match &local {
+            Some(store) if settings.backend == Backend::Embedded => {
+                (None, Arc::new(store.clone()), Arc::new(store.clone()))
+            }
+            _ => {
+                let kafka = KafkaLog::connect(&settings.kafka)?;
+                (Some(kafka.clone()), Arc::new(kafka), cluster_index(settings)?)
+            }
         };
         let secondary = settings.secondary.as_ref().map(ElasticsearchIndex::connect).transpose()?;
         Ok(Self {
             log,
             index,
             secondary: secondary.map(|index| Arc::new(index) as Arc<dyn Index>),
-            identity: identity(&state)?,
-            state,
+            local,
             file: file.to_owned(),
             kafka,
             place: place(file, settings),
@@ -67,32 +71,42 @@ impl Stores {
     }
 
     /// Makes topics and indices as soon as the servers answer, saying in `waiting` for which of them, and refuses a log of
-    /// another kind of feed or another log than the state was made from. False if the interrupt came first.
+    /// another kind of feed or another log than the state was made from. `None` if the interrupt came first.
     pub(crate) async fn prepare(
         &self,
         kind: FeedKind,
         settings: &Settings,
         waiting: &Waiting,
         interrupt: &Interrupt,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<Option<Connections>> {
         if !prepare::log(self.log.as_ref(), kind, settings, waiting, interrupt).await? {
-            return Ok(false);
+            return Ok(None);
         }
-        let Some(kafka) = &self.kafka else {
-            return Ok(true);
+        let state: Arc<dyn State> = match &self.local {
+            Some(local) => Arc::new(local.clone()),
+            None => match prepare::state(&self.file, settings, waiting, interrupt).await? {
+                Some(state) => Arc::new(state),
+                None => return Ok(None),
+            },
         };
-        expect_fact(&self.state, &self.file, LOG_FACT, &kafka_name(kafka, settings).await?)?;
-        prepare::indices(settings, waiting, interrupt).await
-    }
-
-    pub(crate) fn connections(&self) -> Connections {
-        Connections {
+        if let Some(kafka) = &self.kafka {
+            let log = kafka_name(kafka, settings).await?;
+            block_in_place(|| {
+                let place = state_place(&self.file, settings);
+                expect_fact(state.as_ref(), &place, FEED_FACT, kind.as_str())?;
+                expect_fact(state.as_ref(), &place, LOG_FACT, &log)
+            })?;
+            if !prepare::indices(settings, waiting, interrupt).await? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(Connections {
             log: Arc::clone(&self.log),
             index: Arc::clone(&self.index),
-            state: Arc::new(EmbeddedState::new(self.state.clone())),
+            identity: block_in_place(|| identity(state.as_ref()))?,
+            state: Arc::new(StoredState::from(state)),
             secondary: self.secondary.clone(),
-            identity: self.identity.clone(),
-        }
+        }))
     }
 }
 
@@ -182,9 +196,10 @@ pub(crate) fn store_file(
 
 fn open_state(file: &Path, kind: FeedKind, settings: &Settings) -> anyhow::Result<EmbeddedStore> {
     let state = EmbeddedStore::open(file, settings.store.clone())?;
-    expect_fact(&state, file, FEED_FACT, kind.as_str())?;
+    let place = format!("store {}", file.display());
+    expect_fact(&state, &place, FEED_FACT, kind.as_str())?;
     if settings.backend == Backend::Embedded {
-        expect_fact(&state, file, LOG_FACT, "embedded")?;
+        expect_fact(&state, &place, LOG_FACT, "embedded")?;
     }
     Ok(state)
 }
@@ -195,23 +210,22 @@ async fn kafka_name(kafka: &KafkaLog, settings: &Settings) -> anyhow::Result<Str
     Ok(name.trim_end().to_owned())
 }
 
-/// Notes a fact in a new file, and refuses a file where it is otherwise.
-fn expect_fact(state: &EmbeddedStore, file: &Path, name: &str, value: &str) -> anyhow::Result<()> {
+/// Notes a fact in new state, and refuses state where it is otherwise.
+fn expect_fact(state: &dyn State, place: &str, name: &str, value: &str) -> anyhow::Result<()> {
     match state.meta_get(name)? {
         None => Ok(state.meta_set(name, value)?),
         Some(noted) => {
-            let file = file.display();
             ensure!(
                 noted == value,
-                "the store {file} was filled from the {noted} {name}, not {value}; name another file with --store"
+                "the {place} was filled from the {noted} {name}, not {value}; name another file with --store"
             );
             Ok(())
         }
     }
 }
 
-/// The state file's own name among the readers of the log, made up when the file is new.
-fn identity(state: &EmbeddedStore) -> anyhow::Result<String> {
+/// The state's own name among the readers of the log, made up when it is new.
+fn identity(state: &dyn State) -> anyhow::Result<String> {
     if let Some(identity) = state.meta_get(IDENTITY_FACT)? {
         return Ok(identity);
     }
@@ -220,15 +234,27 @@ fn identity(state: &EmbeddedStore) -> anyhow::Result<String> {
     Ok(identity)
 }
 
+/// The topic of the state that would else be in this file: its name without folder and ending.
+fn state_topic(file: &Path) -> String {
+    file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn state_place(file: &Path, settings: &Settings) -> String {
+    match settings.state {
+        StatePlace::Local => format!("store {}", file.display()),
+        StatePlace::Kafka => format!("topic {}{}", settings.kafka.topic_prefix, state_topic(file)),
+    }
+}
+
 /// Where all this is, for a person.
 pub(crate) fn place(file: &Path, settings: &Settings) -> String {
     match settings.backend {
         Backend::Embedded => format!("store {}", file.display()),
         Backend::Cluster => format!(
-            "Kafka {}, Elasticsearch {}, state {}",
+            "Kafka {}, Elasticsearch {}, state in {}",
             settings.kafka.bootstrap_servers.join(","),
             settings.elasticsearch.urls.join(","),
-            file.display()
+            state_place(file, settings)
         ),
     }
 }

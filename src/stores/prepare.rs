@@ -1,6 +1,7 @@
 //! Before anything runs: topics and indices are made, as soon as the servers answer, and the log is of the right feed.
 
 use std::future::Future;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,9 @@ use anyhow::ensure;
 use btc_producers::FeedKind;
 use btc_topology::{BLOCKS, BPI, TRANSACTIONS, TopologyConfig, create_documents_topic, create_topics};
 use tokio::task::block_in_place;
-use trombe_connectors::{ConsumerOptions, Log, LogError, Start};
+use trombe_connectors::{ConsumerOptions, KafkaState, Log, LogError, Start, StateError};
 
+use super::state_topic;
 use crate::interrupt::Interrupt;
 use crate::settings::{Backend, Settings};
 use crate::setup::elasticsearch::{ElasticsearchError, set_up};
@@ -113,6 +115,18 @@ pub(super) async fn log(
         );
     }
     Ok(true)
+}
+
+/// Takes the state over from whoever had it, and reads it. `None` if the interrupt came first.
+pub(super) async fn state(
+    file: &Path,
+    settings: &Settings,
+    waiting: &Waiting,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Option<KafkaState>> {
+    let topic = state_topic(file);
+    let open = async || block_in_place(|| KafkaState::open(&settings.kafka, &settings.kafka_state, &topic));
+    patiently(open, StateError::is_transient, waiting, interrupt).await
 }
 
 /// Which feed has filled the topics; `None` if they are empty or do not say.
