@@ -6,4 +6,5 @@ mod crashes;
 mod equal;
 mod killed;
 mod outage;
+mod restored;
 mod servers;
