@@ -41,7 +41,7 @@ const FIXED: [(&str, &str); 30] = [
 ];
 
 /// Settings of ours by the library's names.
-const OWN: [(&str, &str); 34] = [
+const OWN: [(&str, &str); 35] = [
     ("bootstrap.servers", "bootstrap_servers"),
     ("metadata.broker.list", "bootstrap_servers"),
     ("compression.type", "compression"),
@@ -56,6 +56,7 @@ const OWN: [(&str, &str); 34] = [
     ("delivery.timeout.ms", "delivery_timeout_ms"),
     ("message.timeout.ms", "delivery_timeout_ms"),
     ("request.timeout.ms", "request_timeout_ms"),
+    ("transaction.timeout.ms", "transaction_timeout_ms` in section `kafka_state"),
     ("socket.timeout.ms", "request_timeout_ms"),
     ("fetch.wait.max.ms", "fetch_wait_ms"),
     ("fetch.max.bytes", "fetch_bytes_max"),
