@@ -105,7 +105,7 @@ pub enum PlanError {
     /// An exactly-once bolt that could not tell a tuple from one given again.
     #[error(
         "`{name}` is to be exactly-once, but tuples that come by `{from}` do not tell where they come from: a spout needs \
-         `Spout::positions`, and deferred bolts, at-most-once bolts and direct groupings cannot be on the way; or choose \
+         `Spout::positions`, and deferred bolts, at-most-once bolts, direct and custom groupings cannot be on the way; or choose \
          `.guarantee(Guarantee::AtLeastOnce)`"
     )]
     NoLineage {

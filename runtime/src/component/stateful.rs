@@ -103,7 +103,8 @@ pub enum Guarantee {
     ///
     /// A tuple is known by the place of its root in the spout's source and by the way it descends from it. So every spout
     /// upstream must have [positions](crate::Spout::positions), and the bolts on the way must emit the same tuples in the same order for
-    /// the same input. Deferred bolts, whose output descends from many tuples, and direct groupings cannot stand upstream.
+    /// the same input. Deferred bolts, whose output descends from many tuples, at-most-once bolts, and direct and custom groupings
+    /// cannot stand upstream.
     /// Tuples emitted on a tick or untracked have no source: they are never given again, and take effect each.
     ExactlyOnce,
 }

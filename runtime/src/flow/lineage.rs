@@ -49,7 +49,7 @@ impl Numbering {
         let PlanComponent { name, inputs, .. } = &plan.components[component];
         let turns = inputs.iter().enumerate().map(|(place, input)| match input.grouping {
             // Copies of a tuple come to several tasks, and what each makes of its own is something else.
-            GroupingKind::All | GroupingKind::Custom => (task as u64 + 1) << 32 | place as u64,
+            GroupingKind::All => (task as u64 + 1) << 32 | place as u64,
             _ => place as u64,
         });
         Self { component: key_hash(name), first_edge, turns: turns.collect(), parent: ROOT }

@@ -165,7 +165,9 @@ impl Wiring {
                 ComponentKind::StatefulBolt => producer.options.guarantee != Some(Guarantee::AtMostOnce),
                 ComponentKind::AsyncSpout | ComponentKind::DeferredBolt | ComponentKind::Sink => false,
             };
-            if !tells || input.grouping == GroupingKind::Direct {
+            // Who chooses tasks by rules of its own may choose others when a tuple is given again.
+            let is_free = matches!(input.grouping, GroupingKind::Direct | GroupingKind::Custom);
+            if !tells || is_free {
                 return Err(PlanError::NoLineage { name: bolt.name.clone(), from: producer.name.clone() });
             }
             upstream.extend(&producer.inputs);

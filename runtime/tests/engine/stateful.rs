@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use trombe::testing::Driver;
 use trombe::{
-    Config, DeferredBolt, Emitter, Failure, Guarantee, MemoryStore, PlanError, StateChange, StateError,
-    StateStore, StatefulBolt, Topology, Tuple, stored_state,
+    Config, CustomGrouping, DeferredBolt, Emitter, Failure, Guarantee, MemoryStore, PlanError, StateChange,
+    StateError, StateStore, StatefulBolt, Topology, Tuple, stored_state,
 };
 
 use super::common::{Log, SEEDS, assert_balanced, tight};
@@ -186,6 +186,18 @@ fn threads_end_with_everything_written() {
     }
 }
 
+/// A grouping that may send a tuple elsewhere when it is given again.
+#[derive(Clone)]
+struct Anywhere;
+
+impl CustomGrouping<u64> for Anywhere {
+    fn prepare(&mut self, _: usize) {}
+
+    fn choose(&mut self, _: &u64, tasks: &mut Vec<usize>) {
+        tasks.push(0);
+    }
+}
+
 #[test]
 fn what_cannot_be_kept_by_key_is_refused() {
     let numbers = |topology: &Topology| topology.spout("numbers", 0..3_u64);
@@ -200,6 +212,11 @@ fn what_cannot_be_kept_by_key_is_refused() {
         held.by(|n| n).stateful("sums", || Sum).end();
     });
     assert_eq!(mistake, PlanError::NoLineage { name: name(), from: "held".to_owned() });
+    let mistake = refused(|numbers| {
+        let chosen = numbers.custom(Anywhere).tasks(2).map("chosen", |n| n);
+        chosen.by(|n| n).stateful("sums", || Sum).end();
+    });
+    assert_eq!(mistake, PlanError::NoLineage { name: name(), from: "numbers".to_owned() });
     let mistake = refused(|numbers| numbers.shuffle().stateful("sums", || Sum).end());
     assert_eq!(mistake, PlanError::StateWithoutKey { name: name() });
     let mistake = refused(|numbers| numbers.by(|n| n).into_input(|n| n).stateful("sums", || Sum).end());
