@@ -11,9 +11,12 @@ use crate::component::sink::AsyncSink;
 use crate::component::spout::Spout;
 use crate::component::stateful::StatefulBolt;
 use crate::error::StartError;
+use crate::failure::Failure;
 use crate::flow::flight::unpoisoned;
 use crate::flow::lineage::Numbering;
+use crate::metrics::site::Site;
 use crate::sync::Mutex;
+use crate::task::Task;
 use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
 use crate::task::deferred::DeferredTask;
 use crate::task::sink::SinkTask;
@@ -27,8 +30,7 @@ impl Assembly {
             let out = self.emitter::<S::Item>(&site);
             let (context, rng) = (self.context(&site), self.rng(&site));
             let spout = SpoutTask::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits, rng);
-            let spout = spout.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(spout));
+            self.add_prepared(&site, spout)?;
         }
         Ok(())
     }
@@ -115,8 +117,7 @@ impl Assembly {
                 tick_ms,
                 &self.limits,
             );
-            let bolt = bolt.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(bolt));
+            self.add_prepared(&site, bolt)?;
         }
         Ok(())
     }
@@ -154,8 +155,7 @@ impl Assembly {
             let (make, limits) = (Arc::clone(make), &self.limits);
             let bolt =
                 StatefulTask::new(make, out, context, Arc::clone(&site), (inbox, inputs), state, limits);
-            let bolt = bolt.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(bolt));
+            self.add_prepared(&site, bolt)?;
         }
         Ok(())
     }
@@ -181,9 +181,19 @@ impl Assembly {
         for (task, inbox) in self.inboxes(component, edges).into_iter().enumerate() {
             let site = self.site(component, task);
             let sink = SinkTask::new(make, &self.context(&site), Arc::clone(&site), inbox);
-            let sink = sink.map_err(|failure| Self::prepare_error(&site, failure))?;
-            self.add(component, task, Box::new(sink));
+            self.add_prepared(&site, sink)?;
         }
+        Ok(())
+    }
+
+    /// Adds the task of that site, if it could be prepared.
+    fn add_prepared<T: Task + 'static>(
+        &mut self,
+        site: &Site,
+        task: Result<T, Failure>,
+    ) -> Result<(), StartError> {
+        let task = task.map_err(|failure| Self::prepare_error(site, failure))?;
+        self.add(site.component, site.task, Box::new(task));
         Ok(())
     }
 }
