@@ -155,11 +155,13 @@ fn write_key(PageId { number, group }: PageId, partition: u32, source: &str) -> 
     [&group.to_be_bytes()[..], &partition.to_be_bytes(), &number.to_be_bytes(), source.as_bytes()].concat()
 }
 
+/// `None`: no offset is in such a page.
 fn read_key(key: &[u8]) -> Option<(u32, u64, &str)> {
     let (partition, rest) = key.get(2..)?.split_first_chunk()?;
     let (number, source) = rest.split_first_chunk()?;
+    let number = Some(u64::from_be_bytes(*number)).filter(|number| *number <= split(u64::MAX).0)?;
     let source = std::str::from_utf8(source).ok()?;
-    Some((u32::from_be_bytes(*partition), u64::from_be_bytes(*number), source))
+    Some((u32::from_be_bytes(*partition), number, source))
 }
 
 /// Two bytes a tuple; ten of one that has a path.
@@ -176,8 +178,9 @@ fn write_page(tuples: &[(u16, Path)]) -> Vec<u8> {
     bytes
 }
 
+/// `None`: it is not what [`write_page`] writes. A page out of order would be believed to lack what it has.
 fn read_page(mut bytes: &[u8]) -> Option<Vec<(u16, Path)>> {
-    let mut tuples = Vec::with_capacity(bytes.len() / 2);
+    let mut tuples: Vec<(u16, Path)> = Vec::with_capacity(bytes.len() / 2);
     while !bytes.is_empty() {
         let (place, rest) = bytes.split_first_chunk()?;
         let place = u16::from_le_bytes(*place);
@@ -185,9 +188,13 @@ fn read_page(mut bytes: &[u8]) -> Option<Vec<(u16, Path)>> {
             (ROOT, rest)
         } else {
             let (path, rest) = rest.split_first_chunk()?;
-            (Path::from_le_bytes(*path), rest)
+            (Some(Path::from_le_bytes(*path)).filter(|path| *path != ROOT)?, rest)
         };
-        tuples.push((place & !WITH_PATH, path));
+        let tuple = (place & !WITH_PATH, path);
+        if tuple.0 >> PAGE_BITS != 0 || tuples.last().is_some_and(|last| *last >= tuple) {
+            return None;
+        }
+        tuples.push(tuple);
         bytes = rest;
     }
     Some(tuples)
@@ -268,16 +275,32 @@ mod tests {
 
     #[test]
     fn a_row_of_something_else_is_an_error_that_says_what_to_do() {
-        let store = MemoryStore::new();
-        let row = StateChange {
-            namespace: "t/count#lineage".to_owned(),
-            key: write_key(PageId { number: 0, group: 1 }, 0, "words"),
-            value: Some(vec![0]),
-            expires_ms: None,
-        };
-        store.apply(&[row]).unwrap();
-        let error = Lineage::load(&store, "t/count", Vec::new(), 0..64).unwrap_err();
-        assert!(error.to_string().ends_with("remove it, or begin with an empty store"), "{error}");
+        let page = |number| write_key(PageId { number, group: 1 }, 0, "words");
+        let path =
+            |place: u16, path: Path| [&(place | WITH_PATH).to_le_bytes()[..], &path.to_le_bytes()].concat();
+        let rows = [
+            ("half a place", page(0), vec![0]),
+            ("half a path", page(0), path(1, 7)[..9].to_vec()),
+            ("a place of the next page", page(0), vec![0, 0x10]),
+            ("places out of order", page(0), vec![2, 0, 1, 0]),
+            ("a place twice", page(0), vec![1, 0, 1, 0]),
+            ("paths out of order", page(0), [path(1, 8), path(1, 7)].concat()),
+            ("a path twice", page(0), [path(1, 7), path(1, 7)].concat()),
+            ("the path of a root", page(0), path(1, ROOT)),
+            ("a page above all offsets", page(1 << 52), vec![1, 0]),
+            ("half a key", page(0)[..13].to_vec(), vec![1, 0]),
+            ("a source that is no text", [&page(0)[..], &[0xff]].concat(), vec![1, 0]),
+        ];
+        for (name, key, value) in rows {
+            let store = MemoryStore::new();
+            let namespace = "t/count#lineage".to_owned();
+            store.apply(&[StateChange { namespace, key, value: Some(value), expires_ms: None }]).unwrap();
+            let error = Lineage::load(&store, "t/count", Vec::new(), 0..64).expect_err(name);
+            assert!(
+                error.to_string().ends_with("remove it, or begin with an empty store"),
+                "{name}: {error}"
+            );
+        }
     }
 
     proptest! {
