@@ -17,6 +17,11 @@ impl Rng {
         z ^ (z >> 31)
     }
 
+    /// Another generator, whose numbers have nothing to do with this one's.
+    pub(crate) fn fork(&mut self) -> Self {
+        Self(self.next_u64())
+    }
+
     /// A number below `bound` (zero if `bound` is zero). The bias of at most `bound / 2^64` is of no consequence here.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         let product = u128::from(self.next_u64()) * u128::from(bound);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::flow::wake::Wake;
 use crate::key::groups_of_task;
+use crate::rng::Rng;
 use crate::sync::AtomicBool;
 
 /// A task's identity, given to `open` and `prepare`.
@@ -26,6 +27,7 @@ pub struct TaskContext {
     pub restarts: u32,
     pub(crate) clock: Clock,
     pub(crate) waker: TaskWaker,
+    pub(crate) rng: Rng,
     /// Runs asynchronous components.
     pub(crate) tokio: Option<tokio::runtime::Handle>,
 }

@@ -49,7 +49,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
     pub(crate) fn new(
         make: Factory<B>,
         out: Emitter<B::Out>,
-        context: TaskContext,
+        mut context: TaskContext,
         site: Arc<Site>,
         inbox: Arc<Inbox<B::In>>,
         tick_ms: Option<u64>,
@@ -60,7 +60,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
             not_before: 0,
             failures: 0,
             backoff: Backoff::new(limits),
-            rng: Rng::new(site.task as u64),
+            rng: context.rng.fork(),
         };
         let _first = site.own.waiting.set(inbox.waiting());
         Ok(Self {

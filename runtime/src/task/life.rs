@@ -34,11 +34,11 @@ impl<C> Life<C> {
     pub(crate) fn new(
         make: Factory<C>,
         prepare: Prepare<C>,
-        context: TaskContext,
+        mut context: TaskContext,
         limits: &Config,
     ) -> Result<Self, Failure> {
         let component = Some(build(&make, prepare, &context)?);
-        let rng = Rng::new(context.task as u64);
+        let rng = context.rng.fork();
         Ok(Self {
             make,
             prepare,

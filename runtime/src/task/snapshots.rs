@@ -86,7 +86,7 @@ pub(crate) struct Moment {
 }
 
 impl Snapshots {
-    pub(crate) fn new(client: Client, site: &Arc<Site>, limits: &Config) -> Self {
+    pub(crate) fn new(client: Client, site: &Arc<Site>, limits: &Config, rng: Rng) -> Self {
         Self {
             client,
             site: Arc::clone(site),
@@ -97,7 +97,7 @@ impl Snapshots {
             held_count_max: limits.held_count_max,
             not_before: 0,
             backoff: Backoff::new(limits),
-            rng: Rng::new(site.task as u64),
+            rng,
         }
     }
 

@@ -65,7 +65,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
     pub(crate) fn new(
         make: Factory<B>,
         out: Emitter<B::Out>,
-        context: TaskContext,
+        mut context: TaskContext,
         site: Arc<Site>,
         (inbox, inputs): (Arc<Inbox<B::In>>, Inputs<B::In>),
         StateParts { guarantee, store, client }: StateParts,
@@ -77,6 +77,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
             let components = site.books.plan.components.iter().map(|component| component.name.clone());
             Lineage::load(&*store, &namespace, components.collect(), context.key_groups())
         });
+        let snapshots = Snapshots::new(client, &site, limits, context.rng.fork());
         Ok(Self {
             lineage: lineage.transpose()?,
             life: Life::new(make, B::prepare, context, limits)?,
@@ -86,7 +87,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
             guarantee,
             key: KeyBytes::default(),
             state: Keyed::new(store, namespace, limits.state_entries_count_max),
-            snapshots: Some(Snapshots::new(client, &site, limits)),
+            snapshots: Some(snapshots),
             site,
             current: None,
         })

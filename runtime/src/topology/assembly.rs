@@ -178,14 +178,14 @@ impl Assembly {
             restarts: 0,
             clock: self.books.clock.clone(),
             waker: TaskWaker::new(Arc::clone(&site.wake)),
+            rng: self.rng(site),
             tokio: self.tokio.clone(),
         }
     }
 
     /// Chance of its own for each task, the same for the same seed.
-    pub(crate) fn rng(&self, site: &Site) -> Rng {
-        let mut rng = Rng::new(self.seed ^ ((site.component as u64) << 32) ^ site.task as u64);
-        Rng::new(rng.next_u64())
+    fn rng(&self, site: &Site) -> Rng {
+        Rng::new(self.seed ^ ((site.component as u64) << 32) ^ site.task as u64).fork()
     }
 
     pub(crate) fn add(&mut self, component: usize, task: usize, runnable: Box<dyn Task>) {

@@ -28,8 +28,8 @@ impl Assembly {
         for task in 0..self.tasks(component) {
             let site = self.site(component, task);
             let out = self.emitter::<S::Item>(&site);
-            let (context, rng) = (self.context(&site), self.rng(&site));
-            let spout = SpoutTask::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits, rng);
+            let context = self.context(&site);
+            let spout = SpoutTask::new(Arc::clone(make), out, context, Arc::clone(&site), &self.limits);
             self.add_prepared(&site, spout)?;
         }
         Ok(())

@@ -10,6 +10,7 @@ mod dead_letters;
 mod deferred;
 mod failures;
 mod groupings;
+mod jitter;
 mod lineage;
 mod order;
 mod plans;

@@ -61,12 +61,11 @@ impl<S: Spout> SpoutTask<S> {
     pub(crate) fn new(
         make: Factory<S>,
         out: Emitter<S::Item>,
-        context: TaskContext,
+        mut context: TaskContext,
         site: Arc<Site>,
         limits: &Config,
-        rng: Rng,
     ) -> Result<Self, Failure> {
-        let waker = context.waker();
+        let (waker, rng) = (context.waker(), context.rng.fork());
         Ok(Self {
             life: Life::new(make, S::open, context, limits)?,
             has_letters: out.has_side(DEAD_LETTERS),
