@@ -1,7 +1,9 @@
 //! What can be wrong with a topology: one error an operation, ending in what to do about it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::ConfigError;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 
 /// A topology that cannot be planned.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -153,4 +155,38 @@ pub enum StartError {
     /// The system refused a thread.
     #[error("no thread for the topology: {0}; lower workers_count or raise the process limit")]
     Thread(#[from] std::io::Error),
+}
+
+/// Why a topology ended by itself. Nothing is lost: what it has not acked comes again at the next start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("`{component}` task {task} has ended the topology: {reason}")]
+#[non_exhaustive]
+pub struct EndError {
+    /// The component that could not go on.
+    pub component: String,
+    /// The task of the component, counted from zero.
+    pub task: usize,
+    /// [`Fatal`](FailureKind::Fatal) or [`Superseded`](FailureKind::Superseded).
+    pub kind: FailureKind,
+    /// What the component said, which ends in what to do.
+    pub reason: String,
+}
+
+impl EndError {
+    /// Whether another process has taken this one's place, so that it is not to be started again by itself.
+    pub fn is_superseded(&self) -> bool {
+        self.kind == FailureKind::Superseded
+    }
+}
+
+/// A topology that was not run to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It was not started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It ended by itself.
+    #[error(transparent)]
+    End(#[from] EndError),
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::state::{StateError, StateErrorKind};
+
 /// The result of component methods: `Err` fails the tuple being worked on.
 pub type Result<T = ()> = std::result::Result<T, Failure>;
 
@@ -15,11 +17,24 @@ pub enum FailureKind {
     Retry,
     /// The tuple itself is at fault: it is not given again and [`Spout::exhausted`](crate::Spout::exhausted) is told.
     Reject,
+    /// Nothing gets any further in this process: the topology ends, with an [`EndError`](crate::EndError). What is not acked comes
+    /// again at the next start.
+    Fatal,
+    /// As `Fatal`, because another process has taken this one's place: started again by itself, it would take the place in its turn.
+    Superseded,
+}
+
+impl FailureKind {
+    /// Whether the topology ends.
+    pub(crate) fn is_final(self) -> bool {
+        matches!(self, Self::Fatal | Self::Superseded)
+    }
 }
 
 /// A reason for failing a tuple.
 ///
-/// Any `std::error::Error` converts into a retryable failure, so `?` works inside components.
+/// Any `std::error::Error` converts into a retryable failure, so `?` works inside components. A [`StateError`] by which, or because of
+/// which, it came about is told apart: one that cannot pass ends the topology.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Failure {
     kind: FailureKind,
@@ -35,6 +50,11 @@ impl Failure {
     /// The tuple can never succeed; it will not be replayed.
     pub fn reject(reason: impl fmt::Display) -> Self {
         Self { kind: FailureKind::Reject, reason: reason.to_string() }
+    }
+
+    /// Nothing can go on in this process: the topology ends, with this as its error.
+    pub fn fatal(reason: impl fmt::Display) -> Self {
+        Self { kind: FailureKind::Fatal, reason: reason.to_string() }
     }
 
     /// Whether the tuple is worth another attempt.
@@ -62,17 +82,28 @@ impl fmt::Debug for Failure {
 }
 
 // `Failure` does not implement `Error` itself, as that would make this conversion overlap with `From<T> for T`.
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let mut reason = error.to_string();
+        let mut kind = kind_of(&error);
         let mut cause = error.source();
         while let Some(inner) = cause {
             reason.push_str(": ");
             reason.push_str(&inner.to_string());
+            kind = kind.or(kind_of(inner));
             cause = inner.source();
         }
-        Self { kind: FailureKind::Retry, reason }
+        Self { kind: kind.unwrap_or(FailureKind::Retry), reason }
     }
+}
+
+fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<FailureKind> {
+    let error: &StateError = error.downcast_ref()?;
+    Some(match error.kind {
+        StateErrorKind::Transient => FailureKind::Retry,
+        StateErrorKind::Permanent => FailureKind::Fatal,
+        StateErrorKind::Superseded => FailureKind::Superseded,
+    })
 }
 
 /// What is known about one failed tuple tree, as plain data.
@@ -123,5 +154,26 @@ mod tests {
         let failure = Failure::from(Outer("x".parse::<u8>().unwrap_err()));
         assert_eq!(failure.kind(), FailureKind::Retry);
         assert_eq!(failure.reason(), "index refused: invalid digit found in string");
+    }
+
+    #[test]
+    fn what_a_store_says_of_trying_again_is_kept_however_deep_it_is() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("the ledger is not written")]
+        struct Ledger(#[source] StateError);
+        let cases = [
+            (StateErrorKind::Transient, FailureKind::Retry),
+            (StateErrorKind::Permanent, FailureKind::Fatal),
+            (StateErrorKind::Superseded, FailureKind::Superseded),
+        ];
+        for (told, heard) in cases {
+            let error = StateError::of(told, "n", "why");
+            assert_eq!(Failure::from(error.clone()).kind(), heard);
+            let failure = Failure::from(Ledger(error));
+            assert_eq!(
+                (failure.kind(), failure.reason()),
+                (heard, "the ledger is not written: state of `n`: why")
+            );
+        }
     }
 }

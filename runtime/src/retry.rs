@@ -55,7 +55,13 @@ impl Retries {
     /// Books a failure. Returns which attempt it was, and whether there will be another.
     pub(crate) fn failed(&mut self, id: u64, kind: FailureKind, now: Nanos, rng: &mut Rng) -> (u32, Verdict) {
         let attempt = self.failures.get(&id).map_or(1, |failures| failures.saturating_add(1));
-        if kind == FailureKind::Reject || self.attempts_max.is_some_and(|max| attempt >= max) {
+        let is_last = match kind {
+            FailureKind::Retry => self.attempts_max.is_some_and(|max| attempt >= max),
+            FailureKind::Reject => true,
+            // It is no fault of the tuple's that the topology ends.
+            FailureKind::Fatal | FailureKind::Superseded => false,
+        };
+        if is_last {
             self.failures.remove(&id);
             return (attempt, Verdict::GiveUp);
         }
@@ -185,5 +191,14 @@ mod tests {
         assert_eq!(retries.failed(9, FailureKind::Retry, 0, &mut rng), (1, Verdict::Retry));
         retries.forget(9);
         assert!(retries.failures.is_empty());
+    }
+
+    #[test]
+    fn a_topology_that_cannot_go_on_gives_no_tuple_up() {
+        let (config, mut rng) = (Config { attempts_max: Some(2), ..Config::default() }, Rng::new(0));
+        let mut retries = Retries::new(&config);
+        for attempt in 1..=3 {
+            assert_eq!(retries.failed(6, FailureKind::Fatal, 0, &mut rng), (attempt, Verdict::Retry));
+        }
     }
 }

@@ -142,7 +142,7 @@ impl Driver {
         let end = self.clock.elapsed() + at_most;
         loop {
             let idle = self.idle_until();
-            if done(&self.books) || self.clock.elapsed() >= end {
+            if done(&self.books) || self.books.end_error().is_some() || self.clock.elapsed() >= end {
                 break;
             }
             match idle {
@@ -154,7 +154,7 @@ impl Driver {
                 None => break,
             }
         }
-        Summary::of(&self.snapshot())
+        Summary::of(&self.books)
     }
 
     /// Runs until idle; returns when the first task wants to be woken.

@@ -43,7 +43,7 @@ use crate::failure::Failure;
 /// let counts = words.by(|word| *word).tasks(2).stateful("count", || Count);
 /// counts.global().for_each("print", |(word, count)| println!("{word}: {count}"));
 /// # topology.run_local()?;
-/// # Ok::<(), trombe::StartError>(())
+/// # Ok::<(), trombe::RunError>(())
 /// ```
 pub trait StatefulBolt: Send + 'static {
     /// What it reads.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::error::StartError;
+use crate::error::{EndError, StartError};
 use crate::flow::wake::Wake;
 use crate::metrics::books::Books;
 use crate::metrics::snapshot::Snapshot;
@@ -48,6 +48,8 @@ pub struct Summary {
     pub unfinished: Vec<Unfinished>,
     /// How long it ran.
     pub uptime_ms: u64,
+    /// Why it ended by itself, if it did.
+    pub error: Option<EndError>,
 }
 
 /// A spout's tuples that were neither acked nor given up when the topology ended. A source that can be read again gives
@@ -63,10 +65,11 @@ pub struct Unfinished {
 impl Summary {
     /// Whether every tuple came to an end.
     pub fn is_complete(&self) -> bool {
-        self.unfinished.is_empty()
+        self.unfinished.is_empty() && self.error.is_none()
     }
 
-    pub(crate) fn of(snapshot: &Snapshot) -> Self {
+    pub(crate) fn of(books: &Books) -> Self {
+        let snapshot = Snapshot::of(books);
         let spouts = || snapshot.components.iter().filter(|component| component.kind.is_spout());
         let unfinished = spouts().filter(|spout| spout.pending > 0);
         Self {
@@ -78,20 +81,22 @@ impl Summary {
                 .map(|spout| Unfinished { spout: spout.name.clone(), tuples: spout.pending })
                 .collect(),
             uptime_ms: snapshot.uptime_ms,
+            error: books.end_error().cloned(),
         }
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { acked, failed, given_up, restarts, unfinished, uptime_ms } = self;
+        let Self { acked, failed, given_up, restarts, unfinished, uptime_ms, error } = self;
         write!(f, "{acked} tuples acked, {failed} failures, {restarts} restarts in {uptime_ms} ms")?;
         if *given_up > 0 {
             write!(f, "; {given_up} given up")?;
         }
         unfinished
             .iter()
-            .try_for_each(|Unfinished { spout, tuples }| write!(f, "; {tuples} of {spout} unfinished"))
+            .try_for_each(|Unfinished { spout, tuples }| write!(f, "; {tuples} of {spout} unfinished"))?;
+        error.iter().try_for_each(|error| write!(f, "; {error}"))
     }
 }
 
@@ -139,23 +144,29 @@ impl Running {
         Observer { books: Arc::clone(&self.books) }
     }
 
-    /// Waits until every spout is exhausted and every tuple is done, or for `at_most`. True if there is nothing more to come.
+    /// Waits until every spout is exhausted and every tuple is done, or for `at_most`. True if there is nothing more to come, as is also so
+    /// once the topology has ended by itself.
     pub fn wait_for(&self, at_most: Duration) -> bool {
-        self.control.wait(Some(at_most), || self.books.exhausted() && self.books.settled())
+        self.control.wait(Some(at_most), || self.is_over())
     }
 
     /// Waits until every spout is exhausted and every tuple is done, then ends the topology.
     pub fn wait(mut self) -> Summary {
-        self.control.wait(None, || self.books.exhausted() && self.books.settled());
+        self.control.wait(None, || self.is_over());
         self.end()
+    }
+
+    fn is_over(&self) -> bool {
+        self.books.end_error().is_some() || self.books.exhausted() && self.books.settled()
     }
 
     /// Lets the spouts emit nothing new, waits until every tuple that is out is done, or for `deadline` at most, and ends the topology.
     pub fn shutdown(mut self, deadline: Duration) -> Summary {
         self.control.drain();
         self.wakes.iter().for_each(|wake| wake.notify());
-        let drained = self.control.wait(Some(deadline), || self.books.settled());
-        if !drained {
+        let has_ended = || self.books.end_error().is_some();
+        let drained = self.control.wait(Some(deadline), || self.books.settled() || has_ended());
+        if !drained && !has_ended() {
             tracing::warn!(
                 topology = self.books.plan.topology,
                 ?deadline,
@@ -172,7 +183,7 @@ impl Running {
             debug_assert!(false, "{imbalance}");
         }
         // Only now: a spout that was in the midst of `next` when all seemed done has emitted after all.
-        Summary::of(&self.snapshot())
+        Summary::of(&self.books)
     }
 
     fn stop(&mut self) {
@@ -225,6 +236,11 @@ impl Observer {
     /// The plan that runs.
     pub fn plan(&self) -> &Plan {
         &self.books.plan
+    }
+
+    /// Why the topology has ended by itself, if it has. Its threads are let go of by [`Running::wait`] or [`Running::shutdown`].
+    pub fn error(&self) -> Option<&EndError> {
+        self.books.end_error()
     }
 }
 

@@ -117,11 +117,18 @@ impl Worker {
                 _ => self.wake.stay_awake(),
             }
         }
+        if self.books.end_error().is_some() {
+            self.control.stop();
+            self.control.report_lull();
+        }
         self.tasks.iter_mut().for_each(|task| task.close());
     }
 
     /// `None`: it is time to go.
     fn phase(&self) -> Option<Phase> {
+        if self.books.end_error().is_some() {
+            return None;
+        }
         match self.control.order.load(Ordering::Acquire) {
             RUN => Some(Phase::Running),
             DRAIN => Some(Phase::Draining),

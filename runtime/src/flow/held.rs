@@ -151,6 +151,7 @@ impl Held {
         let Failing { at, lot } = failing;
         self.site.failed(self.edge, 1);
         self.site.error(&autopsy.reason);
+        self.site.heed(autopsy.kind, &autopsy.reason);
         if !lot.is_some_and(|lot| lot.fail(self.roots[at], autopsy)) {
             self.site.books.keep(Autopsy::clone(autopsy));
         }

@@ -8,6 +8,7 @@ use super::floors::Floors;
 use super::histogram::Histogram;
 use super::state::StateBook;
 use crate::clock::{Clock, Nanos};
+use crate::error::EndError;
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::unpoisoned;
 use crate::flow::inbox::Waiting;
@@ -25,6 +26,8 @@ pub(crate) struct Books {
     pub(crate) tasks: Vec<Vec<Arc<TaskBook>>>,
     pub(crate) floors: Floors,
     autopsies: Mutex<Autopsies>,
+    /// Why the topology has to end, if it has to.
+    end: OnceLock<EndError>,
 }
 
 /// `emitted = acked + failed + pending` holds at any time, as pending is defined by it; that pending is what really lies in queues
@@ -70,7 +73,7 @@ impl Books {
             plan.components.iter().map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
         let tasks = tasks.collect();
         let autopsies = Mutex::new(Autopsies::new(autopsies_count_max));
-        Self { plan, clock, edges, tasks, floors: Floors::default(), autopsies }
+        Self { plan, clock, edges, tasks, floors: Floors::default(), autopsies, end: OnceLock::new() }
     }
 
     /// Keeps the autopsy of a failed tree, and writes it to the log, unless the log has had enough of them.
@@ -101,6 +104,21 @@ impl Books {
             kind: failure.kind(),
             reason: failure.reason().to_owned(),
         }
+    }
+
+    /// The topology cannot go on. The first reason counts.
+    #[cold]
+    pub(crate) fn end(&self, error: EndError) {
+        if self.end.set(error).is_ok()
+            && let Some(error) = self.end_error()
+        {
+            tracing::error!(topology = self.plan.topology, "{error}");
+        }
+    }
+
+    /// Why the topology has to end, if it has to.
+    pub(crate) fn end_error(&self) -> Option<&EndError> {
+        self.end.get()
     }
 
     pub(crate) fn autopsies(&self) -> Vec<Autopsy> {

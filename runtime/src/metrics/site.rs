@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use super::books::{Books, TaskBook};
 use crate::clock::{Clock, Nanos};
+use crate::error::EndError;
 use crate::failure::{Autopsy, Failure, FailureKind};
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
@@ -108,6 +109,23 @@ impl Site {
         let last = last.get_or_insert_default();
         last.clear();
         last.push_str(reason);
+    }
+
+    /// Notes why the component could not do what it was asked, with what that was if it was no tuple. Some reasons end the topology.
+    pub(crate) fn trouble(&self, doing: Option<&str>, failure: &Failure) {
+        match doing {
+            None => self.error(failure.reason()),
+            Some(doing) => self.error(&format!("{doing}: {failure}")),
+        }
+        self.heed(failure.kind(), failure.reason());
+    }
+
+    /// Ends the topology, if nothing can go on after such a failure.
+    pub(crate) fn heed(&self, kind: FailureKind, reason: &str) {
+        if kind.is_final() {
+            let (component, reason) = (self.name().to_owned(), reason.to_owned());
+            self.books.end(EndError { component, task: self.task, kind, reason });
+        }
     }
 
     pub(crate) fn restarted(&self, reason: &str) {

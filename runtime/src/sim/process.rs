@@ -109,6 +109,9 @@ impl Process {
         if let Err(reason) = books.audit() {
             return Some(Ending::Wrong(reason.to_string()));
         }
+        if let Some(error) = books.end_error() {
+            return Some(Ending::Wrong(error.to_string()));
+        }
         let (acked, struck) = (books.acked(), self.world.struck_count());
         let last = &mut self.progress;
         if acked > last.acked || struck > last.struck {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{StateChange, StateError, StateStore};
+use super::{StateChange, StateError, StateErrorKind, StateStore};
 use crate::failure::Failure;
 
 /// A write-back cache of typed values over a [`StateStore`].
@@ -136,7 +136,7 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
         for key in &self.dirty {
             let value = self.entries.get(key).and_then(|entry| entry.value.as_ref());
             let value = value.map(serde_json::to_vec).transpose();
-            let value = value.map_err(|error| StateError::new(&self.namespace, error))?;
+            let value = value.map_err(|error| self.unwritable(key, &error))?;
             let (namespace, key) = (self.namespace.clone(), key.clone());
             changes.push(StateChange { namespace, key, value, expires_ms: None });
         }
@@ -208,6 +208,11 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
             let key = String::from_utf8_lossy(key);
             StateError::new(&self.namespace, format!("the value of `{key}` cannot be read: {error}"))
         })
+    }
+
+    fn unwritable(&self, key: &[u8], error: &serde_json::Error) -> StateError {
+        let why = format!("the value of `{}` has no JSON ({error}); change its type", key.escape_ascii());
+        StateError::of(StateErrorKind::Permanent, &self.namespace, why)
     }
 
     fn set(&mut self, key: Vec<u8>, value: Option<V>) {

@@ -1,11 +1,13 @@
 //! Keyed state: a small store trait, its in-memory implementation, a write-back cache over either, and the writer that stateful bolts share.
 
+mod error;
 mod keyed;
 pub(crate) mod lineage;
 mod memory;
 mod names;
 pub(crate) mod writer;
 
+pub use error::{StateError, StateErrorKind};
 pub use keyed::Keyed;
 pub use memory::MemoryStore;
 pub use names::stored_state;
@@ -24,24 +26,6 @@ pub struct StateChange {
     pub expires_ms: Option<i64>,
 }
 
-/// A store that could not do what it was asked.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("state of `{namespace}`: {reason}")]
-#[non_exhaustive]
-pub struct StateError {
-    /// The namespace that was read or written.
-    pub namespace: String,
-    /// What went wrong, and what to do about it.
-    pub reason: String,
-}
-
-impl StateError {
-    /// An error about `namespace`.
-    pub fn new(namespace: impl Into<String>, reason: impl std::fmt::Display) -> Self {
-        Self { namespace: namespace.into(), reason: reason.to_string() }
-    }
-}
-
 /// Where keyed state lives between flushes.
 ///
 /// Called from the tasks' threads, several at a time; a call may block for as long as its disk or its servers take.
@@ -57,7 +41,8 @@ pub trait StateStore: Send + Sync {
         each: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<(), StateError>;
 
-    /// Makes all the changes or none, durably: when it returns `Ok`, a crash does not undo them.
+    /// Makes all the changes or none, durably: when it returns `Ok`, a crash does not undo them. An error says by its
+    /// [kind](StateErrorKind) whether to try again; after a permanent one, changes that were given together are tried task by task.
     fn apply(&self, changes: &[StateChange]) -> Result<(), StateError>;
 }
 

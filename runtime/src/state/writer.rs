@@ -3,7 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, PoisonError};
 
-use super::{StateChange, StateError, StateStore};
+use super::{StateChange, StateError, StateErrorKind, StateStore};
 use crate::emitter::panic_reason;
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
@@ -99,7 +99,7 @@ impl Writer {
     /// Writes what waits. False: nothing does.
     pub(crate) fn write(&self) -> bool {
         let jobs = std::mem::take(&mut unpoisoned(&self.desk.jobs).waiting);
-        let result = match jobs.as_slice() {
+        let together = match jobs.as_slice() {
             [] => return false,
             [only] => self.apply(&only.changes),
             _ => {
@@ -107,8 +107,12 @@ impl Writer {
                 self.apply(&changes)
             }
         };
-        for Job { client, .. } in jobs {
-            *unpoisoned(&client.result) = Some(result.clone());
+        // What one task can never write must not take along what the others have.
+        let is_one_to_blame =
+            jobs.len() > 1 && matches!(&together, Err(error) if error.kind == StateErrorKind::Permanent);
+        for Job { changes, client } in jobs {
+            let result = if is_one_to_blame { self.apply(&changes) } else { together.clone() };
+            *unpoisoned(&client.result) = Some(result);
             client.wake.notify();
         }
         true
@@ -140,5 +144,53 @@ impl Task for Writer {
                 return;
             }
         }
+    }
+}
+
+#[cfg(all(test, not(trombe_loom)))]
+mod tests {
+    use super::*;
+
+    /// Takes no key of more than one byte.
+    struct Small;
+
+    impl StateStore for Small {
+        fn get(&self, _: &str, _: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
+            Ok(None)
+        }
+
+        fn scan(&self, _: &str, _: &[u8], _: &mut dyn FnMut(&[u8], &[u8])) -> Result<(), StateError> {
+            Ok(())
+        }
+
+        fn apply(&self, changes: &[StateChange]) -> Result<(), StateError> {
+            match changes.iter().find(|change| change.key.len() > 1) {
+                None => Ok(()),
+                Some(_) => Err(StateError::of(StateErrorKind::Permanent, "n", "too long")),
+            }
+        }
+    }
+
+    #[test]
+    fn what_one_task_can_never_write_fails_that_task_alone() {
+        let change = |key: &str| {
+            Changes::from([StateChange {
+                namespace: "n".into(),
+                key: key.into(),
+                value: None,
+                expires_ms: None,
+            }])
+        };
+        let desk = Desk::new(Arc::default());
+        let clients = ["a", "bb", "c"].map(|key| {
+            let client = desk.client(Arc::default());
+            client.write(change(key));
+            client
+        });
+        let writer = Writer::new(desk, Arc::new(Small));
+        assert!(writer.write());
+        let answers = clients.each_ref().map(|client| client.take_answer().map(|answer| answer.is_ok()));
+        assert_eq!(answers, [true, false, true].map(Some));
+        assert!(!writer.write());
     }
 }

@@ -83,7 +83,7 @@ impl<T> Run<'_, T> {
         let Fragment { lot, edge, sent, .. } = &*self.fragment;
         let worked = site.clock.now().saturating_sub(self.started);
         let autopsy = site.autopsy(*edge, self.started.saturating_sub(*sent), worked, failure);
-        site.error(failure.reason());
+        site.trouble(None, failure);
         if !lot.fail(root, &autopsy) {
             site.books.keep(Autopsy::clone(&autopsy));
         }
@@ -185,7 +185,7 @@ impl<B: Bolt> BoltCore<B> {
         let failure = life.attempt(site, |bolt| bolt.tick(out));
         let unsent = out.end(now).err();
         if let Some(failure) = failure.or(out.take_misuse()).or(unsent) {
-            site.error(failure.reason());
+            site.trouble(None, &failure);
         }
         site.emitted(out.take_emitted());
     }

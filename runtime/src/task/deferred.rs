@@ -91,7 +91,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
             let failure = failure.or(self.out.take_misuse());
             self.out.conclude(failure.as_ref());
             if let Some(failure) = failure {
-                self.site.error(failure.reason());
+                self.site.trouble(None, &failure);
                 self.site.fail_orphans(Some(&failure));
             }
         }
@@ -111,7 +111,7 @@ impl<B: DeferredBolt> DeferredTask<B> {
         self.out.conclude(failure.as_ref());
         let state = &mut self.flush;
         if let Some(failure) = failure {
-            self.site.error(&format!("flush: {failure}"));
+            self.site.trouble(Some("flush"), &failure);
             self.site.fail_orphans(Some(&failure));
             state.failures = state.failures.saturating_add(1);
             state.dirty = true;

@@ -88,7 +88,7 @@ impl<C> Life<C> {
                 Ok(())
             }
             Err(failure) => {
-                site.error(&format!("rebuilding: {failure}"));
+                site.trouble(Some("rebuilding"), &failure);
                 self.failures = self.failures.saturating_add(1);
                 self.not_before = now.saturating_add(self.backoff.wait(self.failures, &mut self.rng).max(1));
                 Err(self.not_before)

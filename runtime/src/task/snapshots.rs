@@ -11,7 +11,7 @@ use crate::metrics::site::Site;
 use crate::retry::Backoff;
 use crate::rng::Rng;
 use crate::state::writer::{Changes, Client};
-use crate::state::{StateChange, StateError};
+use crate::state::{StateChange, StateError, StateErrorKind};
 
 /// Tuples of one fragment whose effect is not durable yet, with their share of the flight.
 ///
@@ -135,8 +135,8 @@ impl Snapshots {
     }
 
     /// The changes could not be made out.
-    pub(crate) fn put_off(&mut self, error: &StateError, now: Nanos) {
-        self.site.error(&format!("snapshot: {error}"));
+    pub(crate) fn put_off(&mut self, error: StateError, now: Nanos) {
+        self.site.trouble(Some("snapshot"), &error.into());
         self.not_before = now.saturating_add(self.interval);
     }
 
@@ -158,7 +158,12 @@ impl Snapshots {
                 true
             }
             Some(Err(error)) => {
-                self.site.error(&format!("snapshot: {error}"));
+                let may_pass = error.kind == StateErrorKind::Transient;
+                self.site.trouble(Some("snapshot"), &error.into());
+                if !may_pass {
+                    // The topology ends. What waits for this write is never acked, and fails with the task.
+                    return false;
+                }
                 writing.failures = writing.failures.saturating_add(1);
                 let wait = self.backoff.wait(writing.failures, &mut self.rng).max(millis(1));
                 writing.again_at = Some(now.saturating_add(wait));

@@ -186,7 +186,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
     fn fail(&self, fragment: &Fragment<B::In>, roots: impl IntoIterator<Item = Root>, failure: &Failure) {
         let queued = self.site.clock.now().saturating_sub(fragment.sent);
         let autopsy = self.site.autopsy(fragment.edge, queued, 0, failure);
-        self.site.error(failure.reason());
+        self.site.trouble(None, failure);
         for root in roots {
             if self.guarantee == Guarantee::AtMostOnce || !fragment.lot.fail(root, &autopsy) {
                 self.site.books.keep(Autopsy::clone(&autopsy));
@@ -205,7 +205,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
                 }
                 snapshots.begin(changes, now);
             }
-            Err(error) => snapshots.put_off(&error, now),
+            Err(error) => snapshots.put_off(error, now),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::component::dead_letter::dead_letters;
 use crate::component::iterator::{Factory, IntoSpout};
 use crate::component::spout::Spout;
 use crate::config::Config;
-use crate::error::{PlanError, StartError};
+use crate::error::{PlanError, RunError, StartError};
 use crate::executor::{Running, Summary};
 use crate::flow::flight::unpoisoned;
 use crate::state::StateStore;
@@ -48,7 +48,7 @@ impl Topology {
     /// let numbers = topology.spout("numbers", 1..=3_u64);
     /// numbers.shuffle().for_each("print", |n| println!("{}", n * n));
     /// # topology.run_local()?;
-    /// # Ok::<(), trombe::StartError>(())
+    /// # Ok::<(), trombe::RunError>(())
     /// ```
     pub fn spout<S: IntoSpout<M>, M>(&self, name: &str, spout: S) -> Stream<<S::Spout as Spout>::Item> {
         self.tasks(1).spout(name, spout)
@@ -84,8 +84,12 @@ impl Topology {
     }
 
     /// Starts the topology with the default limits and waits until its spouts are exhausted and every tuple is done.
-    pub fn run_local(&self) -> Result<Summary, StartError> {
-        Ok(self.start(Config::default())?.wait())
+    pub fn run_local(&self) -> Result<Summary, RunError> {
+        let summary = self.start(Config::default())?.wait();
+        match summary.error {
+            None => Ok(summary),
+            Some(error) => Err(error.into()),
+        }
     }
 
     fn add_spout<S: Spout>(

@@ -137,7 +137,7 @@ impl<T: Send + 'static> Stream<T> {
     /// numbers.shuffle().closure("parse", parse).end();
     /// let summary = topology.run_local()?;
     /// assert_eq!((summary.acked, summary.given_up), (2, 1));
-    /// # Ok::<(), trombe::StartError>(())
+    /// # Ok::<(), trombe::RunError>(())
     /// ```
     pub fn dead_letters(&self) -> Stream<DeadLetter<T>> {
         let name = unpoisoned(&self.wiring).not_a_spout(self.component);

@@ -8,6 +8,7 @@ mod backpressure;
 mod common;
 mod dead_letters;
 mod deferred;
+mod endings;
 mod failures;
 mod groupings;
 mod jitter;

@@ -221,7 +221,7 @@ impl<S: Spout> SpoutTask<S> {
     /// What keeps the spout from giving one tuple again keeps it from others too: all wait.
     #[cold]
     fn put_off(&mut self, id: u64, failure: &Failure, now: Nanos) {
-        self.site.error(&format!("replay: {failure}"));
+        self.site.trouble(Some("replay"), failure);
         self.unready = self.unready.saturating_add(1);
         let wait = self.backoff.wait(self.unready, &mut self.rng).max(millis(1));
         self.replay_from = now.saturating_add(wait);

@@ -120,7 +120,7 @@ impl<S: Spout> SpoutTask<S> {
                 self.attend_from = pause.map_or(Nanos::MAX, |pause| now.saturating_add(pause));
             }
             Some(Err(failure)) => {
-                self.site.error(&format!("idle: {failure}"));
+                self.site.trouble(Some("idle"), &failure);
                 self.back_off(now);
                 self.attend_from = self.idle_until;
             }
@@ -145,7 +145,7 @@ impl<S: Spout> SpoutTask<S> {
                 }
             }
             Some(Err(failure)) => {
-                self.site.error(&format!("next: {failure}"));
+                self.site.trouble(Some("next"), &failure);
                 self.back_off(now);
             }
             None => {}
