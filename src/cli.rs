@@ -180,10 +180,10 @@ pub(crate) struct RecordArgs {
     pub(crate) out: PathBuf,
 }
 
-#[derive(Clone, Copy, Debug, Args)]
+#[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct SetupArgs {
-    /// The topics: 9 partitions, replicas and retention as configured.
+    /// The topics: 9 partitions, replicas and retention as configured; with `state = "kafka"` the state's too.
     #[arg(long)]
     pub(crate) kafka: bool,
     /// The index templates and indices.
@@ -195,6 +195,12 @@ pub(crate) struct SetupArgs {
     /// Change nothing; say what is not as it should be, and exit with 1 if anything is not.
     #[arg(long)]
     pub(crate) check: bool,
+    /// What `topology --store` is told, if it is: the topic of the state is named like it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) store: Option<PathBuf>,
+    /// What `topology --feed` is told: the topic of the state is named by it unless `--store` is given.
+    #[arg(long, value_name = "FEED", value_parser = parse_kind, default_value = "live")]
+    pub(crate) feed: FeedKind,
 }
 
 #[derive(Debug, Args)]

@@ -6,19 +6,18 @@ use crate::cli::SetupArgs;
 use crate::console::{print, tell};
 use crate::settings::Settings;
 use crate::setup::{Finding, Mode, elasticsearch, kafka, kibana};
+use crate::stores::state_topic;
 use anyhow::bail;
-use btc_topology::topic_options;
 
 pub(crate) async fn run(arguments: SetupArgs, settings: &Settings) -> anyhow::Result<()> {
-    let SetupArgs { kafka: for_kafka, elasticsearch: for_elasticsearch, kibana: for_kibana, check } =
+    let SetupArgs { kafka: for_kafka, elasticsearch: for_elasticsearch, kibana: for_kibana, check, .. } =
         arguments;
     let mode = if check { Mode::Check } else { Mode::Apply };
     let everything = !(for_kafka || for_elasticsearch || for_kibana);
     let mut tally = Tally::default();
     if for_kafka || everything {
-        let options = topic_options(&settings.topology);
-        let has_secondary = settings.secondary.is_some();
-        tally.take("kafka", kafka::set_up(&settings.kafka, &options, has_secondary, mode).await)?;
+        let state = state_topic(arguments.store.as_deref(), arguments.feed, settings);
+        tally.take("kafka", kafka::set_up(settings, state.as_deref(), mode).await)?;
     }
     if for_elasticsearch || everything {
         tally.take("elasticsearch", elasticsearch::set_up(&settings.elasticsearch, mode).await)?;

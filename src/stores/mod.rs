@@ -234,15 +234,21 @@ fn identity(state: &dyn State) -> anyhow::Result<String> {
     Ok(identity)
 }
 
+/// The topic of a topology's state, if its state is on Kafka.
+pub(crate) fn state_topic(named: Option<&Path>, kind: FeedKind, settings: &Settings) -> Option<String> {
+    let is_on_kafka = (settings.backend, settings.state) == (Backend::Cluster, StatePlace::Kafka);
+    is_on_kafka.then(|| topic_of(&store_file(named, kind, "", settings)))
+}
+
 /// The topic of the state that would else be in this file: its name without folder and ending.
-fn state_topic(file: &Path) -> String {
+fn topic_of(file: &Path) -> String {
     file.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 fn state_place(file: &Path, settings: &Settings) -> String {
     match settings.state {
         StatePlace::Local => format!("store {}", file.display()),
-        StatePlace::Kafka => format!("topic {}{}", settings.kafka.topic_prefix, state_topic(file)),
+        StatePlace::Kafka => format!("topic {}{}", settings.kafka.topic_prefix, topic_of(file)),
     }
 }
 

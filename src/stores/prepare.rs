@@ -11,7 +11,7 @@ use btc_topology::{BLOCKS, BPI, TRANSACTIONS, TopologyConfig, create_documents_t
 use tokio::task::block_in_place;
 use trombe_connectors::{ConsumerOptions, KafkaState, Log, LogError, Start, StateError};
 
-use super::state_topic;
+use super::topic_of;
 use crate::interrupt::Interrupt;
 use crate::settings::{Backend, Settings};
 use crate::setup::elasticsearch::{ElasticsearchError, set_up};
@@ -124,7 +124,7 @@ pub(super) async fn state(
     waiting: &Waiting,
     interrupt: &Interrupt,
 ) -> anyhow::Result<Option<KafkaState>> {
-    let topic = state_topic(file);
+    let topic = topic_of(file);
     let open = async || block_in_place(|| KafkaState::open(&settings.kafka, &settings.kafka_state, &topic));
     patiently(open, StateError::is_transient, waiting, interrupt).await
 }

@@ -99,8 +99,11 @@ impl Drop for Names {
         } else {
             let client: AdminClient<_> =
                 ClientConfig::new().set("bootstrap.servers", &self.servers).create().unwrap();
-            let topics: Vec<String> =
-                btc_topology::TOPICS.iter().map(|topic| format!("{}{topic}", self.prefix)).collect();
+            let topics: Vec<String> = btc_topology::TOPICS
+                .iter()
+                .chain([&"of-state"])
+                .map(|topic| format!("{}{topic}", self.prefix))
+                .collect();
             let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(client.delete_topics(&topics, &AdminOptions::new())).unwrap();
@@ -187,4 +190,39 @@ fn kafka_gets_what_is_missing_and_what_has_changed() {
     assert!(ok, "{out}");
     expect_all(&out, "changed", 4);
     assert!(names.setup(&["--kafka", "--check"], &shorter).0);
+}
+
+/// Only with state on Kafka is there a topic of the state; what would lose state is told and never changed.
+#[test]
+fn kafka_gets_the_topic_of_the_state_if_it_has_the_state() {
+    let Some(names) = Names::find("setup-state", "TROMBE_KAFKA") else { return };
+    let state = [("BITCOIN_DASHBOARD__BACKEND", "cluster"), ("BITCOIN_DASHBOARD__STATE", "kafka")];
+    let of = |settings: &[(&'static str, &'static str)]| [&state[..], settings].concat();
+    let setup = |check: bool, settings: &[(&'static str, &'static str)]| {
+        let arguments = ["--kafka", "--store", "dir/of-state.db", "--check"];
+        names.setup(&arguments[..if check { 4 } else { 3 }], &of(settings))
+    };
+    let topic = format!("`{}of-state`", names.prefix);
+    let (ok, out, _) = setup(true, &[]);
+    assert!(!ok && out.contains(&format!("topic {topic} is absent; run")), "{out}");
+    expect_all(&out, "differs", 5);
+    let (ok, out, err) = setup(false, &[]);
+    assert!(ok && out.contains(&format!("created compacted topic {topic} with 1 partitions")), "{out}{err}");
+    for check in [true, false] {
+        let (ok, out, err) = setup(check, &[]);
+        assert!(ok, "{out}{err}");
+        expect_all(&out, "unchanged", 5);
+    }
+
+    let less = [("BITCOIN_DASHBOARD__KAFKA__MIN_INSYNC_REPLICAS", "1")];
+    let (ok, out, _) = setup(true, &less);
+    let wanted = format!("min.insync.replicas of topic {topic} is 2 instead of 1; run");
+    assert!(!ok && out.contains(&wanted), "{out}");
+    let (ok, out, _) = setup(true, &[("BITCOIN_DASHBOARD__KAFKA_STATE__PARTITIONS_COUNT", "2")]);
+    assert!(!ok && out.contains(&format!("topic {topic} has 1 partitions instead of 2; mend")), "{out}");
+
+    // A topic of the log in its place would lose state.
+    let (ok, out, _) = names.setup(&["--kafka", "--check", "--store", "p3-btc-bpi.db"], &of(&[]));
+    assert!(!ok && out.contains("cleanup.policy of topic"), "{out}");
+    assert!(out.contains("is delete instead of compact; mend"), "{out}");
 }

@@ -36,6 +36,14 @@ struct Wanted {
     is_minimum: bool,
 }
 
+fn state_options(state: &KafkaStateConfig) -> TopicOptions {
+    TopicOptions { partitions: state.partitions_count, retention_ms: None }
+}
+
+fn cleanup_policy(found: &BTreeMap<String, ConfigEntry>) -> &str {
+    found.get(CLEANUP_POLICY).and_then(|entry| entry.value.as_deref()).unwrap_or("unset")
+}
+
 /// How a topic is laid out.
 struct Layout {
     /// The brokers of each partition.
@@ -103,7 +111,7 @@ impl<'a> Admin<'a> {
         topic: &str,
         state: &KafkaStateConfig,
     ) -> Result<(), LogError> {
-        let options = TopicOptions { partitions: state.partitions_count, retention_ms: None };
+        let options = state_options(state);
         if self.layout(topic)?.is_none() {
             let segment_bytes = state.segment_bytes.to_string();
             let compacted = [(CLEANUP_POLICY, COMPACT), ("segment.bytes", &segment_bytes)];
@@ -121,7 +129,7 @@ impl<'a> Admin<'a> {
             )));
         }
         let (found, _) = self.different(topic, &options)?;
-        let policy = found.get(CLEANUP_POLICY).and_then(|entry| entry.value.as_deref()).unwrap_or("unset");
+        let policy = cleanup_policy(&found);
         if policy != COMPACT {
             return Err(LogError::Refused(format!(
                 "{CLEANUP_POLICY} of topic `{topic}` is {policy} and would lose state: name another topic, or set it to \
@@ -129,6 +137,42 @@ impl<'a> Admin<'a> {
             )));
         }
         Ok(())
+    }
+
+    /// Makes a topic that keeps the last record of every key, or brings settings of one that is there in line, and says what it changed.
+    /// Partitions and what becomes of old records stay as they are.
+    pub(super) fn bring_about_state(
+        &self,
+        topic: &str,
+        state: &KafkaStateConfig,
+    ) -> Result<Vec<String>, LogError> {
+        if self.layout(topic)?.is_some() {
+            return self.bring_about(topic, &state_options(state));
+        }
+        self.bring_about_compacted(topic, state)?;
+        Ok(vec![format!(
+            "created compacted topic `{topic}` with {} partitions and {} replicas",
+            state.partitions_count, self.config.replication
+        )])
+    }
+
+    /// How the topic differs from one that keeps the last record of every key, a sentence each.
+    pub(super) fn drift_of_state(
+        &self,
+        topic: &str,
+        state: &KafkaStateConfig,
+    ) -> Result<Vec<String>, LogError> {
+        let options = state_options(state);
+        let mut drift = self.drift(topic, &options)?;
+        if self.layout(topic)?.is_some() {
+            let policy = cleanup_policy(&self.different(topic, &options)?.0).to_owned();
+            let is_other = policy != COMPACT;
+            drift
+                .extend(is_other.then(|| {
+                    format!("{CLEANUP_POLICY} of topic `{topic}` is {policy} instead of {COMPACT}")
+                }));
+        }
+        Ok(drift)
     }
 
     /// How the topic differs from what is wanted, a sentence each.

@@ -114,6 +114,26 @@ impl KafkaLog {
         self.administer(topic, move |admin, topic| admin.drift(topic, &options)).await
     }
 
+    /// As [`Self::create_topic_reporting`], for the topic of a [`KafkaState`] of that name.
+    pub async fn create_state_topic_reporting(
+        &self,
+        name: &str,
+        state: &KafkaStateConfig,
+    ) -> Result<Vec<String>, LogError> {
+        let state = state.clone();
+        self.administer(name, move |admin, topic| admin.bring_about_state(topic, &state)).await
+    }
+
+    /// As [`Self::topic_drift`], for the topic of a [`KafkaState`] of that name.
+    pub async fn state_topic_drift(
+        &self,
+        name: &str,
+        state: &KafkaStateConfig,
+    ) -> Result<Vec<String>, LogError> {
+        let state = state.clone();
+        self.administer(name, move |admin, topic| admin.drift_of_state(topic, &state)).await
+    }
+
     async fn administer<T: Send + 'static>(
         &self,
         topic: &str,
