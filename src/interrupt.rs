@@ -5,6 +5,7 @@ use std::future::Future;
 use futures_util::FutureExt as _;
 use futures_util::future::Shared;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 use crate::console::tell;
 
@@ -18,7 +19,7 @@ pub(crate) type Interrupt = Shared<futures_util::future::BoxFuture<'static, ()>>
 pub(crate) fn interrupt() -> anyhow::Result<Interrupt> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let (asked, first) = tokio::sync::oneshot::channel();
+    let (asked, first) = oneshot::channel();
     tokio::spawn(async move {
         next(&mut terminate, &mut interrupt).await;
         tell(
@@ -38,6 +39,13 @@ async fn next(terminate: &mut Signal, interrupt: &mut Signal) {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+}
+
+/// An interrupt that also completes when what comes with it is dropped.
+pub(crate) fn or_dropped(interrupt: Interrupt) -> (oneshot::Sender<()>, Interrupt) {
+    let (held, dropped) = oneshot::channel();
+    let over = either(interrupt, async { dropped.await.unwrap_or(()) });
+    (held, over.boxed().shared())
 }
 
 /// The interrupt or the other event, whichever comes first.

@@ -30,6 +30,9 @@ use crate::settings::Settings;
 /// What file reads may still take when everything else has ended.
 const READS_MS_MAX: u64 = 500;
 
+/// For supervisors: another process has taken this one's state over, and would be shut out in its turn if this one were started again.
+const EXIT_SUPERSEDED: u8 = 3;
+
 fn main() -> ExitCode {
     let cli = Cli::read();
     log_to_standard_error(&cli);
@@ -38,7 +41,7 @@ fn main() -> ExitCode {
         Err(error) if console::is_enough(&error) => ExitCode::SUCCESS,
         Err(error) => {
             console::tell(format_args!("error: {}", console::explained(&error)));
-            ExitCode::FAILURE
+            if pipeline::is_superseded(&error) { EXIT_SUPERSEDED.into() } else { ExitCode::FAILURE }
         }
     }
 }

@@ -7,6 +7,8 @@ use anyhow::Context as _;
 use btc_dashboard_web::Status;
 use btc_topology::{Connections, FeedOver, Health, TopologyConfig, bitcoin};
 use tokio::task::block_in_place;
+use trombe::EndError;
+use trombe_connectors::StateError;
 
 use crate::advance::Advance;
 use crate::counters::counters;
@@ -17,6 +19,9 @@ const DRAIN_MS_MAX: u64 = 1_000;
 
 /// How soon a waiting `drain` sees an interrupt.
 const INTERRUPT_MS_MAX: u64 = 100;
+
+/// How soon the process sees that the topology has ended by itself.
+const END_LOOK_MS: u64 = 100;
 
 /// A running Bitcoin topology.
 pub(crate) struct Pipeline {
@@ -35,7 +40,7 @@ impl Pipeline {
         Ok(Self { running, feed_over, health })
     }
 
-    /// Lets the topology do everything that is in the log. False if the interrupt came first.
+    /// Lets the topology do everything that is in the log, or as much as it can. False if the interrupt came first.
     pub(crate) fn drain(&self, interrupt: &Interrupt) -> bool {
         self.feed_over.set();
         block_in_place(|| {
@@ -50,9 +55,23 @@ impl Pipeline {
         })
     }
 
-    /// Stops reading the log, finishes what is under way, and ends.
-    pub(crate) fn shutdown(self) -> trombe::Summary {
-        block_in_place(|| self.running.shutdown(Duration::from_millis(DRAIN_MS_MAX)))
+    /// Completes if the topology ends by itself; [`shutdown`](Self::shutdown) says why.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + use<> {
+        let observer = self.observer();
+        async move {
+            while observer.error().is_none() {
+                tokio::time::sleep(Duration::from_millis(END_LOOK_MS)).await;
+            }
+        }
+    }
+
+    /// Stops reading the log, finishes what is under way, and ends. An error if the topology has ended by itself.
+    pub(crate) fn shutdown(self) -> Result<trombe::Summary, EndError> {
+        let summary = block_in_place(|| self.running.shutdown(Duration::from_millis(DRAIN_MS_MAX)));
+        match summary.error {
+            None => Ok(summary),
+            Some(error) => Err(error),
+        }
     }
 
     /// The running topology's books, readable after its end too.
@@ -90,6 +109,12 @@ impl Pipeline {
             }
         })
     }
+}
+
+/// Whether it has ended because another process has taken its state over.
+pub(crate) fn is_superseded(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<EndError>().is_some_and(EndError::is_superseded)
+        || matches!(error.downcast_ref(), Some(StateError::Fenced(_)))
 }
 
 /// What is lost for good does not hold anything up, but must be said.

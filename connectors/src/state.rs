@@ -41,8 +41,8 @@ pub enum StateError {
     },
     /// The state has a new owner. No call of this store will ever change it again.
     #[error(
-        "{0} has taken over the state and this process may not change it any more; end this process, or end the other \
-         and restart this one"
+        "{0} has taken over the state, and nothing that this process writes counts any more; let that one go on, or end it \
+         before you start this one again"
     )]
     Fenced(String),
 }

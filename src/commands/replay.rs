@@ -15,7 +15,7 @@ use crate::advance::Advance;
 use crate::cli::RunArgs;
 use crate::console::print;
 use crate::feed;
-use crate::interrupt::interrupt;
+use crate::interrupt::{either, interrupt};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::stores::{Stores, Waiting, store_file};
@@ -46,11 +46,11 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     let progress = Arc::new(Progress::new());
     let drawing = tokio::spawn(draw(Advance::new(Arc::clone(&progress), pipeline.observer())));
 
-    let produced =
-        btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), interrupt.clone()).await;
+    let asked = either(interrupt.clone(), pipeline.ended());
+    let produced = btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), asked).await;
     let drained = produced.is_ok() && interrupt.peek().is_none() && pipeline.drain(&interrupt);
     drawing.abort();
-    pipeline.shutdown();
+    pipeline.shutdown()?;
     let produced = produced?;
     if !drained {
         bail!("interrupted; the same command goes on ({})", stores.place);

@@ -11,7 +11,7 @@ use trombe_connectors::EmbeddedStore;
 use crate::cli::TopologyArgs;
 use crate::console::print;
 use crate::feed;
-use crate::interrupt::interrupt;
+use crate::interrupt::{either, interrupt, or_dropped};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::stores::{Stores, Waiting, store_file};
@@ -26,6 +26,7 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
     let interrupt = interrupt()?;
     let stores = Stores::open(&file, kind, &settings)?;
     let (status, waiting) = (Arc::new(OnceLock::new()), Waiting::default());
+    let (rest, over) = or_dropped(interrupt.clone());
     // The page is up before the servers are: `/ready` says what is waited for.
     let serving = match arguments.listen {
         None => None,
@@ -36,7 +37,7 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
             let page = PageOptions { feed_label: format!("{kind} data"), ..settings.page.clone() };
             tracing::info!(address = %listener.local_addr()?, "the page is up");
             let (index, status) = (Arc::clone(&stores.index), starting(Arc::clone(&status), waiting.clone()));
-            Some(tokio::spawn(btc_dashboard_web::serve(listener, index, status, page, interrupt.clone())))
+            Some(tokio::spawn(btc_dashboard_web::serve(listener, index, status, page, over)))
         }
     };
     let Some(connections) = stores.prepare(kind, &settings, &waiting, &interrupt).await? else {
@@ -45,11 +46,20 @@ pub(crate) async fn run(arguments: TopologyArgs, mut settings: Settings) -> anyh
     let pipeline = Pipeline::start(connections, settings.topology)?;
     status.get_or_init(|| pipeline.status_source(None));
     tracing::info!(place = stores.place, "the topology runs");
+    let asked = either(interrupt, pipeline.ended());
     match serving {
-        Some(serving) => serving.await??,
-        None => interrupt.await,
+        None => asked.await,
+        Some(mut serving) => {
+            tokio::select! {
+                () = asked => {
+                    drop(rest);
+                    serving.await??;
+                }
+                served = &mut serving => served??,
+            }
+        }
     }
-    let summary = pipeline.shutdown();
+    let summary = pipeline.shutdown()?;
     tracing::info!(
         acked = summary.acked,
         failed = summary.failed,

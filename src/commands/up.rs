@@ -1,5 +1,6 @@
 //! `up`: the whole dashboard in one process.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -13,7 +14,7 @@ use crate::advance::Advance;
 use crate::cli::RunArgs;
 use crate::console::tell;
 use crate::feed;
-use crate::interrupt::{either, interrupt};
+use crate::interrupt::{either, interrupt, or_dropped};
 use crate::pipeline::Pipeline;
 use crate::settings::Settings;
 use crate::stores::{Stores, Waiting, store_file};
@@ -37,8 +38,8 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
 
     let progress = Arc::new(Progress::new());
     options.run = Run::Up { now: Utc::now(), since: stored_until(stores.index.as_ref()).await? };
-    let feed =
-        btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), interrupt.clone());
+    let (rest, over) = or_dropped(interrupt.clone());
+    let feed = btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), over.clone());
     let mut producing = tokio::spawn(feed);
 
     let mut page = settings.page;
@@ -48,31 +49,31 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
         "Bitcoin dashboard ({kind} data) on http://{address} - {} - Ctrl-C ends it",
         stores.place
     ));
-    let (page_over, page_ended) = tokio::sync::oneshot::channel::<()>();
-    let until = either(interrupt.clone(), async { page_ended.await.unwrap_or(()) });
     let serving = tokio::spawn(btc_dashboard_web::serve(
         listener,
         stores.index,
         pipeline.status_source(Some(Advance::new(progress, pipeline.observer()))),
         page,
-        until,
+        over,
     ));
 
-    // A feed that has an end leaves the page up; a feed that fails ends everything.
+    // A feed that has an end leaves the page up; a feed or a topology that fails ends everything.
+    let mut asked = pin!(either(interrupt, pipeline.ended()));
     let produced = tokio::select! {
-        () = interrupt.clone() => None,
+        () = &mut asked => None,
         produced = &mut producing => Some(produced?),
     };
     if matches!(produced, Some(Ok(_))) {
-        interrupt.await;
+        asked.await;
     }
-    drop(page_over);
+    drop(rest);
     let produced = match produced {
         Some(produced) => produced,
         None => producing.await?,
     };
-    pipeline.shutdown();
+    let ended = pipeline.shutdown();
     serving.await??;
+    ended?;
     let produced = produced?;
     tell(format_args!("Ended; {} messages were taken and all of them are stored.", produced.messages));
     Ok(())

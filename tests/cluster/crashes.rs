@@ -17,11 +17,11 @@ const PRODUCER_EVERY: u32 = 10;
 const LIFE_MAX: Duration = Duration::from_secs(3);
 
 /// Three hours: 108 seconds at this speed, longer than the kills take.
-const SAMPLE: [(&str, &str); 2] = [
+pub(super) const SAMPLE: [(&str, &str); 2] = [
     ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__HISTORY_HOURS", "3"),
     ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND", "2"),
 ];
-const PRODUCE: [&str; 6] = ["produce", "feed", "--feed", "sample", "--speed", "100"];
+pub(super) const PRODUCE: [&str; 6] = ["produce", "feed", "--feed", "sample", "--speed", "100"];
 
 #[test]
 fn a_topology_killed_fifty_times_writes_the_undisturbed_documents() {

@@ -137,16 +137,22 @@ impl Daemon {
         assert!(status.success(), "{status}: {}", self.words());
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has ended by itself, and well.
     #[track_caller]
     pub(crate) fn finish(mut self, patience: Duration) {
+        let code = self.end(patience);
+        assert_eq!(code, Some(0), "{}", self.words());
+    }
+
+    /// Waits until it has ended by itself. The exit code, if it has one.
+    #[track_caller]
+    pub(crate) fn end(&mut self, patience: Duration) -> Option<i32> {
         let deadline = Instant::now() + patience;
-        while self.child.try_wait().unwrap().is_none() {
+        while self.is_running() {
             assert!(Instant::now() < deadline, "it does not end: {}", self.words());
             std::thread::park_timeout(Duration::from_millis(50));
         }
-        let status = self.child.wait().unwrap();
-        assert!(status.success(), "{status}: {}", self.words());
+        self.child.wait().unwrap().code()
     }
 
     pub(crate) fn words(&self) -> String {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use trombe::{StateError, StateStore};
+use trombe::{StateError, StateErrorKind, StateStore};
 use trombe_connectors::State;
 
 /// A store of the connectors as the engine's [`StateStore`]. The engine and the connectors do not know each other; this is where
@@ -27,7 +27,7 @@ impl From<Arc<dyn State>> for StoredState {
 
 impl StateStore for StoredState {
     fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError> {
-        self.0.state_get(namespace, key).map_err(|error| StateError::new(namespace, error))
+        self.0.state_get(namespace, key).map_err(|error| told(namespace, &error))
     }
 
     fn scan(
@@ -36,7 +36,7 @@ impl StateStore for StoredState {
         prefix: &[u8],
         each: &mut dyn FnMut(&[u8], &[u8]),
     ) -> Result<(), StateError> {
-        self.0.state_scan(namespace, prefix, each).map_err(|error| StateError::new(namespace, error))
+        self.0.state_scan(namespace, prefix, each).map_err(|error| told(namespace, &error))
     }
 
     fn apply(&self, changes: &[trombe::StateChange]) -> Result<(), StateError> {
@@ -47,8 +47,18 @@ impl StateStore for StoredState {
             value: change.value,
             expires_ms: change.expires_ms,
         });
-        self.0.state_apply(changes.collect()).map_err(|error| StateError::new(namespace, error))
+        self.0.state_apply(changes.collect()).map_err(|error| told(namespace, &error))
     }
+}
+
+/// What the store said, in the engine's words.
+fn told(namespace: &str, error: &trombe_connectors::StateError) -> StateError {
+    let kind = match error {
+        trombe_connectors::StateError::Fenced(_) => StateErrorKind::Superseded,
+        passing if passing.is_transient() => StateErrorKind::Transient,
+        _ => StateErrorKind::Permanent,
+    };
+    StateError::of(kind, namespace, error)
 }
 
 /// How long state is kept after it was last written.
@@ -80,4 +90,25 @@ pub(crate) fn decode<V: DeserializeOwned>(namespace: &str, row: &[u8]) -> Result
     serde_json::from_slice(row).map_err(|error| {
         StateError::new(namespace, format!("a row cannot be read ({error}); restore or delete the store"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use trombe_connectors::StateError as Told;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_pass_is_not_told_as_if_it_could() {
+        let too_large = Told::TooLarge { bytes: 2, bytes_max: 1, key: "k".to_owned() };
+        let cases = [
+            (Told::Unavailable(String::new()), StateErrorKind::Transient),
+            (Told::Refused(String::new()), StateErrorKind::Permanent),
+            (too_large, StateErrorKind::Permanent),
+            (Told::Fenced(String::new()), StateErrorKind::Superseded),
+        ];
+        for (error, kind) in cases {
+            assert_eq!(told("n", &error), StateError::of(kind, "n", &error));
+        }
+    }
 }
