@@ -1,12 +1,14 @@
 //! Connections to the store's file: one that writes, and a pool of those that read.
 
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::config::EmbeddedConfig;
+use super::config::{EmbeddedConfig, Synchronous};
 use super::error::{Fault, OpenError};
 use super::schema;
 
@@ -25,7 +27,22 @@ pub(super) fn open_writer(path: &Path, config: &EmbeddedConfig) -> Result<Connec
     schema::prepare(&mut connection, path)?;
     use_wal(&connection, path)?;
     tune_writer(&connection, config).map_err(explain)?;
+    if config.synchronous == Synchronous::Full {
+        sync_found(path).map_err(|error| inaccessible(path, error.to_string()))?;
+    }
     Ok(connection)
+}
+
+/// What a process that was killed had written but not yet forced to the disk is there to be read, and whoever reads it may act on it
+/// without a write of its own: it must not be gone after a later loss of power.
+fn sync_found(path: &Path) -> io::Result<()> {
+    let mut log = fs::canonicalize(path)?.into_os_string();
+    log.push("-wal");
+    match File::open(log) {
+        Ok(log) => log.sync_data(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// Only a write-ahead log keeps readers and the writer out of each other's way. Some network file systems cannot have
@@ -37,10 +54,11 @@ fn use_wal(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     if mode == "wal" {
         return Ok(());
     }
-    Err(OpenError::Inaccessible {
-        path: path.to_owned(),
-        reason: format!("no write-ahead log is possible there, the journal mode stays `{mode}`"),
-    })
+    Err(inaccessible(path, format!("no write-ahead log is possible there, the journal mode stays `{mode}`")))
+}
+
+fn inaccessible(path: &Path, reason: String) -> OpenError {
+    OpenError::Inaccessible { path: path.to_owned(), reason }
 }
 
 fn tune_writer(connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Result<()> {

@@ -29,6 +29,9 @@ pub struct StateChange {
 /// Where keyed state lives between flushes.
 ///
 /// Called from the tasks' threads, several at a time; a call may block for as long as its disk or its servers take.
+///
+/// What a store shows is as durable as what it has acknowledged: a tuple that changes nothing, because its effect was found in the store, is
+/// acked without a write. A store that is opened after a crash forces to the disk what it finds.
 pub trait StateStore: Send + Sync {
     /// The value of a key, if it has one.
     fn get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, StateError>;

@@ -10,6 +10,12 @@
 //! reads the committed records up to its marks. So no change of a former owner can come later. That one's next apply fails with
 //! [`StateError::Fenced`].
 //!
+//! # What durable means
+//!
+//! What is committed, and what is read, is with all in-sync replicas, `min_insync_replicas` of them at least. Kafka does not force it to their
+//! disks by itself: it survives the death of processes and hosts one after the other, but if all replicas lose their power at once, they may
+//! lose what they took last (`log.flush.interval.messages` of the brokers decides).
+//!
 //! # When a call fails
 //!
 //! An apply of any size is one transaction: its records are sent as the library's queue has room for them, within `apply_timeout_ms`. A
