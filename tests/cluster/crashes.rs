@@ -1,6 +1,6 @@
 //! Goal: the topology may die at any moment, as often as it likes, and on a cluster too no document is lost, doubled or wrong. Method:
 //! `kill -9` it fifty times, and the producer now and then, at moments drawn from a seed while a feed runs; compare with an undisturbed
-//! embedded run, byte by byte.
+//! embedded run, byte by byte; once with the bolts' state in a file and once with it on Kafka.
 
 use std::time::{Duration, Instant};
 
@@ -25,29 +25,45 @@ pub(super) const PRODUCE: [&str; 6] = ["produce", "feed", "--feed", "sample", "-
 
 #[test]
 fn a_topology_killed_fifty_times_writes_the_undisturbed_documents() {
+    survive("cluster-crashes", "local");
+}
+
+#[test]
+fn a_topology_killed_fifty_times_goes_on_with_its_state_on_kafka() {
+    survive("cluster-crashes-kafka", "kafka");
+}
+
+fn survive(test: &str, state: &str) {
     let _servers = exclusively();
-    let Some(cluster) = Cluster::find("cluster-crashes") else {
+    let Some(mut cluster) = Cluster::find(test) else {
         return;
     };
     let embedded = Bench::new();
     embedded.replay(&["sample"], &SAMPLE);
     let expected: Vec<String> = ALL_INDICES.iter().map(|index| embedded.export(index)).collect();
+    let environment = [&SAMPLE[..], &[("BITCOIN_DASHBOARD__STATE", state)]].concat();
 
     let (started, mut moments, mut died) = (Instant::now(), Moments::new(), 0);
-    let mut producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+    let start = |cluster: &Cluster| Daemon::start(cluster, "producer", &PRODUCE, &environment);
+    let mut producer = start(&cluster);
     for kill in 1..=KILLS {
-        let mut topology = Daemon::start(&cluster, "topology", &["topology", "--feed", "sample"], &SAMPLE);
+        let mut topology =
+            Daemon::start(&cluster, "topology", &["topology", "--feed", "sample"], &environment);
         std::thread::park_timeout(moments.below(LIFE_MAX));
         assert!(topology.is_running(), "kill {kill} with {moments}: {}", topology.words());
         topology.kill();
         died += 1;
         if kill % PRODUCER_EVERY == 0 {
             producer.kill();
-            producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
+            // With its state on Kafka a topology needs nothing of the folder it ran in.
+            if state == "kafka" {
+                cluster.bench = Bench::new();
+            }
+            producer = start(&cluster);
         }
     }
     let killing = started.elapsed();
-    let topology = Topology::start(&cluster, &SAMPLE);
+    let topology = Topology::start(&cluster, &environment);
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
     let last = topology.metric("trombe_component_acked_total").unwrap_or_default();
@@ -55,8 +71,8 @@ fn a_topology_killed_fifty_times_writes_the_undisturbed_documents() {
     topology.daemon.interrupt();
     assert!(cluster.exports() == expected, "the end of the topology changed a document");
     eprintln!(
-        "{died} kills of the topology and {} of the producer survived in {:.0} s with {moments}; {sent} messages in the log, \
-         {last} acked by the last topology, {documents} documents compared",
+        "state {state}: {died} kills of the topology and {} of the producer survived in {:.0} s with {moments}; {sent} messages in the \
+         log, {last} acked by the last topology, {documents} documents compared",
         KILLS / PRODUCER_EVERY,
         killing.as_secs_f64(),
     );
