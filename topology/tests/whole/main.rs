@@ -5,6 +5,7 @@
 mod crashes;
 mod dead_letters;
 mod disturbed;
+mod exactly_once;
 mod index_away;
 mod mainnet;
 mod market;
