@@ -9,8 +9,9 @@ use super::killed::{FEED_MAX, expect_documents};
 use super::servers::{ALL_INDICES, Cluster, Daemon, Topology, exclusively};
 use crate::support::{Bench, SHORT_SAMPLE, wait_for};
 
-/// From the successor's start until the former owner of the state has ended: the takeover and the former one's next write.
-const END_MAX: Duration = Duration::from_mins(1);
+/// From the successor's start until the former owner of the state has ended: the takeover, and the former one's next write with all that it
+/// may wait for.
+const END_MAX: Duration = Duration::from_mins(2);
 
 /// What a topology ends with when another has taken its state over.
 const SUPERSEDED: i32 = 3;

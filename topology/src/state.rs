@@ -88,15 +88,61 @@ pub(crate) fn encode<V: Serialize>(namespace: &str, value: &V) -> Result<Vec<u8>
 /// The value that stands in the store.
 pub(crate) fn decode<V: DeserializeOwned>(namespace: &str, row: &[u8]) -> Result<V, StateError> {
     serde_json::from_slice(row).map_err(|error| {
-        StateError::new(namespace, format!("a row cannot be read ({error}); restore or delete the store"))
+        let why = format!("a row cannot be read ({error}); restore or delete the store");
+        StateError::of(StateErrorKind::Permanent, namespace, why)
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use trombe_connectors::StateError as Told;
+    use trombe::MemoryStore;
+    use trombe_connectors::{EmbeddedStore, StateError as Told, conformance};
 
     use super::*;
+
+    /// A store of the engine as one of the connectors, whose suite it is to stand.
+    #[derive(Debug)]
+    struct Engines<S>(S);
+
+    impl<S: StateStore + std::fmt::Debug> State for Engines<S> {
+        fn state_get(&self, namespace: &str, key: &[u8]) -> Result<Option<Vec<u8>>, Told> {
+            self.0.get(namespace, key).map_err(|error| Told::Refused(error.reason))
+        }
+
+        fn state_scan(
+            &self,
+            namespace: &str,
+            prefix: &[u8],
+            each: &mut dyn FnMut(&[u8], &[u8]),
+        ) -> Result<(), Told> {
+            self.0.scan(namespace, prefix, each).map_err(|error| Told::Refused(error.reason))
+        }
+
+        fn state_apply(&self, changes: Vec<trombe_connectors::StateChange>) -> Result<(), Told> {
+            let changes = changes.into_iter().map(|change| trombe::StateChange {
+                namespace: change.namespace,
+                key: change.key,
+                value: change.value,
+                expires_ms: change.expires_ms,
+            });
+            self.0.apply(&changes.collect::<Vec<_>>()).map_err(|error| Told::Refused(error.reason))
+        }
+
+        fn meta_get(&self, _: &str) -> Result<Option<String>, Told> {
+            Err(Told::Refused("the engine asks for no facts".to_owned()))
+        }
+
+        fn meta_set(&self, _: &str, _: &str) -> Result<(), Told> {
+            Err(Told::Refused("the engine notes no facts".to_owned()))
+        }
+    }
+
+    #[test]
+    fn the_engines_store_conforms_and_so_does_a_store_behind_the_engines_trait() {
+        conformance::state_without_expiry(&Engines(MemoryStore::new()));
+        let embedded = EmbeddedStore::open_in_memory().unwrap();
+        conformance::state_without_expiry(&Engines(StoredState::new(embedded)));
+    }
 
     #[test]
     fn what_cannot_pass_is_not_told_as_if_it_could() {

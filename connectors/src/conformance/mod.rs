@@ -91,17 +91,22 @@ pub async fn index<I: Index>(make: impl Fn() -> I) {
 
 /// Checks every promise of [`State`] that one process can see.
 pub fn state(state: &impl State) {
+    state_without_expiry(state);
+    state_checks::what_has_expired_is_gone_until_written_anew(state);
+    state_checks::facts_are_kept_apart_from_entries(state);
+}
+
+/// The same of a store that keeps values for ever, and no facts.
+pub fn state_without_expiry(state: &impl State) {
     use self::state_checks as check;
     check::a_value_comes_back_byte_for_byte(state);
     check::the_last_change_of_an_apply_counts(state);
     check::namespaces_are_apart(state);
     check::a_scan_gives_a_prefix_in_byte_order(state);
-    check::what_has_expired_is_gone_until_written_anew(state);
     check::an_empty_apply_is_nothing(state);
     check::a_large_apply_is_whole(state);
     check::readers_see_an_apply_whole_or_not_at_all(state);
     check::concurrent_applies_are_all_made(state);
-    check::facts_are_kept_apart_from_entries(state);
 }
 
 /// A name that was never used before, valid for a topic, a group and an index.

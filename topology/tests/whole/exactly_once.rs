@@ -178,7 +178,8 @@ fn words_are_counted_once_by_processes_that_are_killed_and_taken_over_from() {
     // Any moments will do, and they are told.
     let mut seed = now.subsec_nanos();
     let told = seed;
-    let (mut killed, mut taken_over, mut process) = (0, 0, Counting::start(&prefix));
+    let (mut killed, mut taken_over, mut longest) = (0, 0, Duration::ZERO);
+    let mut process = Counting::start(&prefix);
     for life in 1..=LIVES {
         seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         std::thread::park_timeout(LIFE_MAX * (seed >> 24) / 255);
@@ -190,7 +191,9 @@ fn words_are_counted_once_by_processes_that_are_killed_and_taken_over_from() {
             // Two that start at once take it from one another, and either may win.
             process.await_the_state();
             let mut next = Counting::start(&prefix);
+            let started = Instant::now();
             process.end(SUPERSEDED);
+            longest = longest.max(started.elapsed());
             next.await_the_state();
             process = next;
             taken_over += 1;
@@ -210,8 +213,10 @@ fn words_are_counted_once_by_processes_that_are_killed_and_taken_over_from() {
     let wrong: Vec<_> = expected.iter().filter(|(word, count)| counted[word] != **count).collect();
     assert!(wrong.is_empty(), "seed {told}: wrong are {wrong:?} in {counted:?}");
     eprintln!(
-        "{} words counted exactly by {} processes, {killed} of them killed and {taken_over} taken over from alive (seed {told})",
+        "{} words counted exactly by {} processes, {killed} of them killed and {taken_over} taken over from alive, which ended \
+         {:.1} s after the start of their successor at the latest (seed {told})",
         SENTENCES as usize * WORDS_A_SENTENCE,
         LIVES + 1,
+        longest.as_secs_f64(),
     );
 }
