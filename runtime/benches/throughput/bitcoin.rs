@@ -14,45 +14,101 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use btc_records::{ChainMessage, PoolList, Txid, parse_chain};
 use memmap2::Mmap;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use trombe::{Bolt, Emitter, Failure, KeyHasher, Topology};
+use trombe::{
+    Bolt, Emitter, Failure, Guarantee, KeyHasher, MemoryStore, Nothing, Spout, StateStore, StatefulBolt,
+    Stream, Topology,
+};
 
+use crate::positioned::Positioned;
 use crate::settings::Settings;
 use crate::source::{Pump, Source};
-use crate::{Bench, Finish};
+use crate::{Bench, Finish, Stop};
 
 pub(crate) fn bench(settings: &Settings) -> Result<Bench, Box<dyn Error>> {
     let (topology, latencies) = (Topology::new("bitcoin"), Arc::default());
-    let (tasks, bytes) = (settings.tasks_count, mapped(settings)?);
-    let passes = Arc::new(Mutex::new(Passes::default()));
-    let (parts, made) = (parts(bytes, tasks), AtomicUsize::new(0));
+    let feed = Feed::new(settings)?;
     let lines = {
-        let (settings, latencies, passes) = (settings.clone(), Arc::clone(&latencies), Arc::clone(&passes));
-        move || {
-            // Tasks are made in order, and none of them panics.
-            let part = parts[made.fetch_add(1, Ordering::Relaxed) % parts.len()].clone();
-            let left = settings.count.unwrap_or(u64::MAX);
-            let lines = Lines { bytes, at: part.start, part, pass: 0, passes: Arc::clone(&passes), left };
-            Pump::new(lines, &settings, &latencies)
-        }
+        let (settings, latencies, feed) = (settings.clone(), Arc::clone(&latencies), feed.clone());
+        move || Pump::new(feed.part(), &settings, &latencies)
     };
-    let lines = topology.tasks(tasks).spout("lines", lines);
+    let table = Arc::new(Mutex::new(Table::default()));
+    let merged = Arc::clone(&table);
+    let hours = move || Hours { own: HashMap::default(), merged: Arc::clone(&merged) };
+    let seen = seen(&topology, settings.tasks_count, lines);
+    seen.by(|seen| &seen.hour).tasks(settings.tasks_count).bolt("hours", hours).end();
+    let passes = Arc::clone(&feed.passes);
+    let finish = Finish {
+        stop: feed.stop(),
+        checksum: Box::new(move || checksum(&unpoisoned(&table), unpoisoned(&passes).latest + 1)),
+    };
+    Ok(Bench { topology, latencies, finish: Some(finish) })
+}
+
+/// The same, and the table is kept exactly once.
+pub(crate) fn once(settings: &Settings) -> Result<Bench, Box<dyn Error>> {
+    let topology = Topology::new("bitcoin-once");
+    let store = Arc::new(MemoryStore::new());
+    topology.state(Arc::clone(&store));
+    let feed = Feed::new(settings)?;
+    let lines = {
+        let feed = feed.clone();
+        move || Positioned::new(feed.part())
+    };
+    let seen = seen(&topology, settings.tasks_count, lines).by(|seen| &seen.hour);
+    let hours = seen.tasks(settings.tasks_count).guarantee(Guarantee::ExactlyOnce);
+    hours.stateful("hours", || KeptHours).end();
+    let passes = Arc::clone(&feed.passes);
+    let finish = Finish {
+        stop: feed.stop(),
+        checksum: Box::new(move || checksum(&stored(&store), unpoisoned(&passes).latest + 1)),
+    };
+    Ok(Bench { topology, latencies: Arc::default(), finish: Some(finish) })
+}
+
+fn seen<S: Spout<Item = &'static [u8]>>(
+    topology: &Topology,
+    tasks: usize,
+    spout: impl Fn() -> S + Send + Sync + 'static,
+) -> Stream<Seen> {
     let pools = PoolList::builtin();
     let parse = move |line: &'static [u8], out: &mut Emitter<Seen>| {
         out.emit(parsed(line, &pools)?);
         Ok(())
     };
-    let transactions = lines.local_or_shuffle().tasks(tasks).closure("parse", parse);
-    let table = Arc::new(Mutex::new(Table::default()));
-    let merged = Arc::clone(&table);
-    let hours = move || Hours { own: HashMap::default(), merged: Arc::clone(&merged) };
-    transactions.by(|seen| &seen.hour).tasks(tasks).bolt("hours", hours).end();
-    let stopped = Arc::clone(&passes);
-    let finish = Finish {
-        stop: Box::new(move || unpoisoned(&stopped).stopped = true),
-        checksum: Box::new(move || checksum(&unpoisoned(&table), unpoisoned(&passes).latest + 1)),
-    };
-    Ok(Bench { topology, latencies, finish: Some(finish) })
+    let lines = topology.tasks(tasks).spout("lines", spout);
+    lines.local_or_shuffle().tasks(tasks).closure("parse", parse)
+}
+
+/// The file, dealt to the spout's tasks.
+#[derive(Clone)]
+struct Feed {
+    bytes: &'static [u8],
+    parts: Vec<Range<usize>>,
+    made: Arc<AtomicUsize>,
+    passes: Arc<Mutex<Passes>>,
+    count: u64,
+}
+
+impl Feed {
+    fn new(settings: &Settings) -> Result<Self, Box<dyn Error>> {
+        let bytes = mapped(settings)?;
+        let (parts, count) = (parts(bytes, settings.tasks_count), settings.count.unwrap_or(u64::MAX));
+        Ok(Self { bytes, parts, made: Arc::default(), passes: Arc::default(), count })
+    }
+
+    /// The next task's. Tasks are made in order, and none of them panics.
+    fn part(&self) -> Lines {
+        let part = self.parts[self.made.fetch_add(1, Ordering::Relaxed) % self.parts.len()].clone();
+        let passes = Arc::clone(&self.passes);
+        Lines { bytes: self.bytes, at: part.start, part, pass: 0, passes, left: self.count }
+    }
+
+    fn stop(&self) -> Stop {
+        let passes = Arc::clone(&self.passes);
+        Box::new(move || unpoisoned(&passes).stopped = true)
+    }
 }
 
 /// The input, mapped as the other programs map it, for the rest of the process's life.
@@ -150,6 +206,7 @@ fn parsed(line: &[u8], pools: &PoolList) -> Result<Seen, Failure> {
     }
 }
 
+#[derive(Clone, Serialize, Deserialize)]
 struct Hour {
     count: u64,
     volume: u64,
@@ -205,6 +262,36 @@ impl Bolt for Hours {
             }
         }
     }
+}
+
+/// The same table; the engine keeps it.
+struct KeptHours;
+
+impl StatefulBolt for KeptHours {
+    type In = Seen;
+    type State = Option<Hour>;
+    type Out = Nothing;
+
+    fn update(&mut self, hour: &mut Option<Hour>, seen: &Seen) -> Result<(), Failure> {
+        let one = Hour::of(seen);
+        match hour {
+            Some(hour) => hour.add(&one),
+            None => *hour = Some(one),
+        }
+        Ok(())
+    }
+}
+
+/// The table as it is in the store, where a key ends in the hour.
+fn stored(store: &MemoryStore) -> Table {
+    let mut table = Table::default();
+    let read = store.scan("bitcoin-once/hours", &[], &mut |key, value| {
+        let hour = key.last_chunk().map(|hour| i64::from_le_bytes(*hour));
+        let value = serde_json::from_slice(value).expect("an hour of ours");
+        table.extend(hour.zip(value));
+    });
+    read.expect("a store in memory");
+    table
 }
 
 /// The first 16 digits of the table's SHA-256, for one pass over the input.

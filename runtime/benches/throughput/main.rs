@@ -15,6 +15,7 @@ mod held;
 mod meter;
 mod peers;
 mod pending;
+mod positioned;
 mod process;
 mod settings;
 mod skew;
@@ -60,17 +61,19 @@ impl Bench {
 
 type Make = fn(&Settings) -> Result<Bench, Box<dyn Error>>;
 
-const WORKLOADS: [(&str, Make); 10] = [
+const WORKLOADS: [(&str, Make); 12] = [
     ("const", constant::hops),
     ("const-fused", constant::fused),
     ("held", held::bench),
     ("pending", pending::bench),
     ("wordcount", words::bench),
+    ("wordcount-once", words::once),
     ("fan-out", fan_out::bench),
     ("skew", skew::bench),
     ("storm", storm::bench),
     ("windows", windows::bench),
     ("bitcoin", bitcoin::bench),
+    ("bitcoin-once", bitcoin::once),
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -91,7 +94,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             run(name, make, &settings, &begun)
         }
         None => {
-            let without_file = WORKLOADS.into_iter().filter(|(name, _)| *name != "bitcoin");
+            let without_file = WORKLOADS.into_iter().filter(|(name, _)| !name.starts_with("bitcoin"));
             without_file.into_iter().try_for_each(|(name, make)| run(name, make, &settings, &Clock::system()))
         }
     }

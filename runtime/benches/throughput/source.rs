@@ -47,6 +47,10 @@ impl<T: Send + 'static, F: FnMut(u64) -> T + Send + 'static> Source for Counted<
     }
 }
 
+pub(crate) fn counted<F>(settings: &Settings, make: F) -> Counted<F> {
+    Counted { make, next: 0, end: settings.count.unwrap_or(u64::MAX) }
+}
+
 /// Gives out what a source has.
 pub(crate) struct Pump<S> {
     source: S,
@@ -104,10 +108,7 @@ pub(crate) fn numbered<T: Send + 'static, F: FnMut(u64) -> T + Clone + Send + Sy
     make: F,
 ) -> impl Fn() -> Pump<Counted<F>> + Send + Sync + 'static {
     let (settings, latencies) = (settings.clone(), Arc::clone(latencies));
-    move || {
-        let source = Counted { make: make.clone(), next: 0, end: settings.count.unwrap_or(u64::MAX) };
-        Pump::new(source, &settings, &latencies)
-    }
+    move || Pump::new(counted(&settings, make.clone()), &settings, &latencies)
 }
 
 impl<S: Source> Spout for Pump<S> {
