@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::key::{key_group, key_hash};
+use crate::key::key_hash;
 use crate::rng::Rng;
 use crate::state::KeyBytes;
 
@@ -98,7 +98,7 @@ where
     }
 
     fn write(&self, item: &T, key: &mut KeyBytes) {
-        write_key((self.0)(item), key);
+        key.set((self.0)(item));
     }
 }
 
@@ -112,13 +112,8 @@ where
     }
 
     fn write(&self, item: &T, key: &mut KeyBytes) {
-        write_key(&(self.0)(item), key);
+        key.set(&(self.0)(item));
     }
-}
-
-fn write_key<K: Hash + ?Sized>(value: &K, key: &mut KeyBytes) {
-    key.begin(key_group(key_hash(value)));
-    value.hash(key);
 }
 
 type MakeCustom<T> = Arc<dyn Fn() -> Box<dyn CustomGrouping<T>> + Send + Sync>;

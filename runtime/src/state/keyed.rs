@@ -1,9 +1,10 @@
 //! A task's view of its keyed state: what it needs in memory, the rest in the store.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+use hashbrown::hash_map::EntryRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -133,10 +134,13 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
     /// For whoever has to write several views in one apply: write them, then call [`flushed`](Self::flushed) on each.
     pub fn changes(&self) -> Result<Vec<StateChange>, StateError> {
         let mut changes = Vec::with_capacity(self.dirty.len());
+        // Values are small, and what is reserved for a text of unknown length is not.
+        let mut json = Vec::new();
         for key in &self.dirty {
+            json.clear();
             let value = self.entries.get(key).and_then(|entry| entry.value.as_ref());
-            let value = value.map(serde_json::to_vec).transpose();
-            let value = value.map_err(|error| self.unwritable(key, &error))?;
+            let value = value.map(|value| serde_json::to_writer(&mut json, value).map(|()| json.clone()));
+            let value = value.transpose().map_err(|error| self.unwritable(key, &error))?;
             let (namespace, key) = (self.namespace.clone(), key.clone());
             changes.push(StateChange { namespace, key, value, expires_ms: None });
         }
@@ -188,26 +192,20 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
     }
 
     /// The entry of a key, and the keys of those to be written.
+    #[inline]
     fn entry(&mut self, key: &[u8]) -> Result<(&mut Entry<V>, &mut Vec<Vec<u8>>), StateError> {
-        if !self.entries.contains_key(key) {
-            let value = match self.store.get(&self.namespace, key)? {
-                Some(bytes) => Some(self.decode(key, &bytes)?),
-                None => None,
-            };
+        if self.entries.len() >= self.entries_max {
             self.evict();
-            self.entries.insert(key.to_vec(), Entry { value, mark: Mark::Clean });
         }
-        match self.entries.get_mut(key) {
-            Some(entry) => Ok((entry, &mut self.dirty)),
-            None => Err(StateError::new(&self.namespace, "an entry vanished")),
-        }
-    }
-
-    fn decode(&self, key: &[u8], bytes: &[u8]) -> Result<V, StateError> {
-        serde_json::from_slice(bytes).map_err(|error| {
-            let key = String::from_utf8_lossy(key);
-            StateError::new(&self.namespace, format!("the value of `{key}` cannot be read: {error}"))
-        })
+        let entry = match self.entries.entry_ref(key) {
+            EntryRef::Occupied(entry) => entry.into_mut(),
+            EntryRef::Vacant(vacant) => {
+                let bytes = self.store.get(&self.namespace, key)?;
+                let value = bytes.map(|bytes| decode(&self.namespace, key, &bytes)).transpose()?;
+                vacant.insert(Entry { value, mark: Mark::Clean })
+            }
+        };
+        Ok((entry, &mut self.dirty))
     }
 
     fn unwritable(&self, key: &[u8], error: &serde_json::Error) -> StateError {
@@ -241,7 +239,15 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
     }
 }
 
+fn decode<V: DeserializeOwned>(namespace: &str, key: &[u8], bytes: &[u8]) -> Result<V, StateError> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let key = String::from_utf8_lossy(key);
+        StateError::new(namespace, format!("the value of `{key}` cannot be read: {error}"))
+    })
+}
+
 impl<V> Entry<V> {
+    #[inline]
     fn change(&mut self, key: &[u8], dirty: &mut Vec<Vec<u8>>) {
         if self.mark != Mark::Dirty {
             self.mark = Mark::Dirty;

@@ -49,7 +49,10 @@ impl StateStore for MemoryStore {
     fn apply(&self, changes: &[StateChange]) -> Result<(), StateError> {
         let mut namespaces = self.lock();
         for change in changes {
-            let keys = namespaces.entry(change.namespace.clone()).or_default();
+            if !namespaces.contains_key(&change.namespace) {
+                namespaces.insert(change.namespace.clone(), Namespace::new());
+            }
+            let Some(keys) = namespaces.get_mut(&change.namespace) else { continue };
             match &change.value {
                 Some(value) => keys.insert(change.key.clone(), value.clone()),
                 None => keys.remove(&change.key),

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use serde::de::DeserializeOwned;
 
 use super::{StateError, StateStore};
-use crate::key::{key_group, key_hash};
+use crate::key::{KeyHasher, key_group};
 
 /// The namespace of a bolt's state.
 pub(crate) fn state_namespace(topology: &str, bolt: &str) -> String {
@@ -29,8 +29,7 @@ pub fn stored_state<V: DeserializeOwned>(
 ) -> Result<Option<V>, StateError> {
     let namespace = state_namespace(topology, bolt);
     let mut bytes = KeyBytes::default();
-    bytes.begin(key_group(key_hash(key)));
-    key.hash(&mut bytes);
+    bytes.set(key);
     let value = store.get(&namespace, bytes.as_ref())?;
     let value = value.map(|value| serde_json::from_slice(&value)).transpose();
     value.map_err(|error| {
@@ -41,78 +40,113 @@ pub fn stored_state<V: DeserializeOwned>(
 /// A key as the store has it: its group, so that a group's keys stand together, and then what the key's `Hash` writes. Keys are the same if
 /// that is, as they are for groupings, which know nothing else of a key either.
 ///
-/// Integers are written as [`KeyHasher`](crate::KeyHasher) reads them: little-endian, and `usize` like `u64`.
-#[derive(Debug, Default)]
-pub(crate) struct KeyBytes(Vec<u8>);
+/// Integers are written as [`KeyHasher`] reads them: little-endian, and `usize` like `u64`.
+#[derive(Debug)]
+pub(crate) struct KeyBytes {
+    bytes: Vec<u8>,
+    hasher: KeyHasher,
+}
+
+/// The bytes of a group.
+const GROUP: usize = size_of::<u16>();
+
+impl Default for KeyBytes {
+    fn default() -> Self {
+        Self { bytes: vec![0; GROUP], hasher: KeyHasher::default() }
+    }
+}
 
 impl KeyBytes {
-    pub(crate) fn group(&self) -> u16 {
-        self.0.first_chunk().map_or(0, |group| u16::from_be_bytes(*group))
+    /// Takes another key, in one reading both its bytes and its group.
+    #[inline]
+    pub(crate) fn set<K: Hash + ?Sized>(&mut self, key: &K) {
+        self.bytes.truncate(GROUP);
+        self.hasher = KeyHasher::default();
+        key.hash(self);
+        let group = key_group(self.hasher.finish());
+        self.bytes[..GROUP].copy_from_slice(&group.to_be_bytes());
     }
 
-    /// Begins a key of this group.
-    pub(crate) fn begin(&mut self, group: u16) {
-        self.0.clear();
-        self.0.extend(group.to_be_bytes());
+    #[inline]
+    pub(crate) fn group(&self) -> u16 {
+        self.bytes.first_chunk().map_or(0, |group| u16::from_be_bytes(*group))
     }
 }
 
 impl AsRef<[u8]> for KeyBytes {
+    #[inline]
     fn as_ref(&self) -> &[u8] {
-        &self.0
+        &self.bytes
     }
 }
 
 impl Hasher for KeyBytes {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.hasher.write(bytes);
+        self.bytes.extend_from_slice(bytes);
     }
 
+    #[inline]
+    fn write_u8(&mut self, n: u8) {
+        self.hasher.write_u8(n);
+        self.bytes.push(n);
+    }
+
+    #[inline]
     fn write_u16(&mut self, n: u16) {
-        self.write(&n.to_le_bytes());
+        self.hasher.write_u16(n);
+        self.bytes.extend(n.to_le_bytes());
     }
 
+    #[inline]
     fn write_u32(&mut self, n: u32) {
-        self.write(&n.to_le_bytes());
+        self.hasher.write_u32(n);
+        self.bytes.extend(n.to_le_bytes());
     }
 
+    #[inline]
     fn write_u64(&mut self, n: u64) {
-        self.write(&n.to_le_bytes());
+        self.hasher.write_u64(n);
+        self.bytes.extend(n.to_le_bytes());
     }
 
     fn write_u128(&mut self, n: u128) {
-        self.write(&n.to_le_bytes());
+        self.hasher.write_u128(n);
+        self.bytes.extend(n.to_le_bytes());
     }
 
+    #[inline]
     fn write_usize(&mut self, n: usize) {
         self.write_u64(n as u64);
     }
 
-    /// Never asked for: the key is the bytes.
     fn finish(&self) -> u64 {
-        0
+        self.hasher.finish()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::key_hash;
 
     fn key<K: Hash + ?Sized>(key: &K) -> Vec<u8> {
-        let mut bytes = KeyBytes::default();
-        bytes.begin(258);
-        key.hash(&mut bytes);
-        bytes.0
+        let mut written = KeyBytes::default();
+        written.set(key);
+        let (group, bytes) = written.as_ref().split_first_chunk().unwrap();
+        assert_eq!(u16::from_be_bytes(*group), key_group(key_hash(key)));
+        bytes.to_vec()
     }
 
     /// State in a store is found again only if these never change.
     #[test]
     fn keys_are_pinned() {
-        assert_eq!(key("the"), b"\x01\x02the\xff");
+        assert_eq!(key("the"), b"the\xff");
         assert_eq!(key("the"), key(&String::from("the")));
-        assert_eq!(key(&7_u32), [1, 2, 7, 0, 0, 0]);
+        assert_eq!(key(&7_u32), [7, 0, 0, 0]);
         assert_eq!(key(&7_usize), key(&7_u64));
-        assert_eq!(key(&("a", 7_u8)), b"\x01\x02a\xff\x07");
+        assert_eq!(key(&("a", 7_u8)), b"a\xff\x07");
         assert_ne!(key(&("ab", "c")), key(&("a", "bc")));
     }
 }
