@@ -18,16 +18,24 @@ pub struct Position {
 /// the same tuples in the same order for the same input.
 ///
 /// The first tuple that a bolt emits to its main stream for an input has the input's own path, and so has a tuple of a single input on its way.
-/// Every other turn (the component, the stream and the number of the emission, or the place of the edge among a component's
-/// inputs, or which copy it is of a tuple that went to several tasks) is mixed in. A topology has no cycles, so the turns on a way say which way it is.
+/// Every other turn (the component and the stream, or the place of the edge among a component's inputs, or which copy it is of a tuple that
+/// went to several tasks) is mixed in, and the number of the emission is added, so that the paths of what is made of a tuple come in order.
+/// A topology has no cycles, so the turns on a way say which way it is.
 pub(crate) type Path = u64;
 
 /// The path of the spout's own tuples.
 pub(crate) const ROOT: Path = 0;
 
-/// The path of what is emitted for a tuple.
-pub(crate) fn emitted(parent: Path, component: u64, stream: usize, ordinal: usize) -> Path {
-    if (stream, ordinal) == (0, 0) { parent } else { key_hash(&(parent, component, stream, ordinal)) }
+/// Adds the paths of `count` tuples that are emitted to a stream for a tuple.
+pub(crate) fn emitted(parent: Path, component: u64, stream: usize, count: usize, paths: &mut Vec<Path>) {
+    let mut ordinals = 0..count as u64;
+    if stream == 0 && ordinals.next().is_some() {
+        paths.push(parent);
+    }
+    if !ordinals.is_empty() {
+        let first = key_hash(&(parent, component, stream));
+        paths.extend(ordinals.map(|ordinal| first.wrapping_add(ordinal)));
+    }
 }
 
 /// How the emissions of a task get their paths.

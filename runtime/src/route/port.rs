@@ -39,7 +39,7 @@ impl<T> Port<T> {
     pub(crate) fn number(&mut self, parent: Path, component: u64, stream: usize) {
         let first = self.batch.paths.len();
         let count = self.batch.roots.len() - first;
-        self.batch.paths.extend((0..count).map(|ordinal| emitted(parent, component, stream, ordinal)));
+        emitted(parent, component, stream, count, &mut self.batch.paths);
     }
 
     pub(crate) fn push_direct(&mut self, task: usize, item: T, root: Root) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod bolt;
 pub(crate) mod deferred;
+pub(crate) mod effects;
 mod inactivity;
 pub(crate) mod life;
 pub(crate) mod sink;

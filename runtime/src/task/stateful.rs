@@ -1,8 +1,10 @@
 //! Running bolts whose state the engine keeps.
 
-use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::vec::Drain;
 
+use super::effects::{Effects, Inputs};
 use super::life::Life;
 use super::snapshots::{Moment, Snapshots};
 use super::{BLOCKED_WAIT, Phase, Step, Task};
@@ -16,42 +18,23 @@ use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root, UNTRACKED};
 use crate::flow::fragment::Fragment;
 use crate::flow::inbox::Inbox;
-use crate::flow::lineage::Numbering;
 use crate::flow::progress::{How, Place};
-use crate::grouping::Keys;
 use crate::metrics::site::Site;
-use crate::state::lineage::{Lineage, Origin};
+use crate::state::lineage::Lineage;
 use crate::state::writer::Client;
-use crate::state::{KeyBytes, Keyed, StateChange, StateError, StateStore, state_namespace};
+use crate::state::{Keyed, StateChange, StateError, StateStore, state_namespace};
 
 pub(crate) struct StatefulTask<B: StatefulBolt> {
     life: Life<B>,
     out: Emitter<B::Out>,
     site: Arc<Site>,
     inbox: Arc<Inbox<B::In>>,
-    inputs: Inputs<B::In>,
     guarantee: Guarantee,
-    /// Of the tuple at work.
-    key: KeyBytes,
-    state: Keyed<B::State>,
-    /// Of an exactly-once bolt.
-    lineage: Option<Lineage>,
+    effects: Effects<B>,
     /// `None` only when the task is closed.
     snapshots: Option<Snapshots>,
     /// A fragment whose bolt was lost in its midst.
-    current: Option<Current<B::In>>,
-}
-
-/// The keys of each input.
-pub(crate) struct Inputs<T> {
-    pub(crate) numbering: Numbering,
-    pub(crate) keys: Vec<Arc<dyn Keys<T>>>,
-}
-
-/// A fragment at work.
-struct Current<T> {
-    fragment: Fragment<T>,
-    items: VecDeque<T>,
+    current: Option<Fragment<B::In>>,
 }
 
 /// What a stateful task is made with.
@@ -78,15 +61,13 @@ impl<B: StatefulBolt> StatefulTask<B> {
             Lineage::load(&*store, &namespace, components.collect(), context.key_groups())
         });
         let snapshots = Snapshots::new(client, &site, limits, context.rng.fork());
+        let state = Keyed::new(store, namespace, limits.state_entries_count_max);
         Ok(Self {
-            lineage: lineage.transpose()?,
+            effects: Effects::new(inputs, state, lineage.transpose()?),
             life: Life::new(make, B::prepare, context, limits)?,
             out,
             inbox,
-            inputs,
             guarantee,
-            key: KeyBytes::default(),
-            state: Keyed::new(store, namespace, limits.state_entries_count_max),
             snapshots: Some(snapshots),
             site,
             current: None,
@@ -94,31 +75,25 @@ impl<B: StatefulBolt> StatefulTask<B> {
     }
 
     /// Works off a fragment, or as much of it as the bolt lives for.
-    fn run(&mut self, mut current: Current<B::In>, now: Nanos) {
-        let (edge, first) = (current.fragment.edge, current.fragment.done);
+    fn run(&mut self, mut fragment: Fragment<B::In>, now: Nanos) {
+        let (edge, first) = (fragment.edge, fragment.done);
         let is_held = self.guarantee != Guarantee::AtMostOnce;
-        let lot = current.fragment.lot.clone();
-        current.fragment.begin(now);
+        let lot = fragment.lot.clone();
+        fragment.begin(now);
         self.out.begin(if is_held { lot.clone() } else { Lot::untracked(&self.site.books) });
+        let mut items = std::mem::take(&mut fragment.batch.items);
+        let mut rest = items.drain(..);
         let mut failed = 0;
-        while !current.items.is_empty() && self.life.revive(now, &self.site).is_ok() {
-            let Some(item) = current.items.pop_front() else { break };
-            let root = current.fragment.batch.roots[current.fragment.done];
-            current.fragment.done += 1;
-            self.out.set_root(if is_held { root } else { UNTRACKED });
-            let at = current.fragment.done - 1;
-            self.out.follow(&current.fragment.batch, at, edge);
-            let origin = self.origin(&current.fragment, at);
-            if let Some(failure) = self.execute(item, edge, origin) {
-                self.fail(&current.fragment, [root], &failure);
-                failed += 1;
-            }
+        while rest.len() > 0 && self.life.revive(now, &self.site).is_ok() {
+            failed += self.execute(&mut rest, &mut fragment);
         }
+        let left: Vec<B::In> = rest.collect();
+        fragment.batch.items = if left.is_empty() { items } else { left };
         let done = self.site.clock.now();
-        let count = current.fragment.done - first;
+        let count = fragment.done - first;
         if let Err(failure) = self.out.end(done) {
-            let roots = current.fragment.batch.roots[first..current.fragment.done].iter().copied();
-            self.fail(&current.fragment, roots, &failure);
+            let roots = fragment.batch.roots[first..fragment.done].iter();
+            roots.for_each(|root| fail(&self.site, self.guarantee, &fragment, *root, &failure));
             failed = count;
         }
         self.site.emitted(self.out.take_emitted());
@@ -126,7 +101,6 @@ impl<B: StatefulBolt> StatefulTask<B> {
         self.site.failed(edge, failed);
         match &mut self.snapshots {
             Some(snapshots) if is_held && failed < count => {
-                let fragment = &current.fragment;
                 let (task, sent, begun) = (self.site.task, fragment.sent, Some(now));
                 let place = Place { edge, task, sent, begun, how: How::InHand };
                 let stay = lot.stay(place, &fragment.batch.roots[first..fragment.done]);
@@ -134,64 +108,46 @@ impl<B: StatefulBolt> StatefulTask<B> {
             }
             _ => self.site.acked(edge, count - failed),
         }
-        if current.items.is_empty() {
-            current.fragment.batch.items = current.items.into();
-            self.inbox.give_back(current.fragment.into_buffers());
+        if fragment.batch.items.is_empty() {
+            self.inbox.give_back(fragment.into_buffers());
         } else {
-            self.site.interrupted(current.items.len());
-            self.current = Some(current);
+            self.site.interrupted(fragment.batch.items.len());
+            self.current = Some(fragment);
         }
     }
 
-    /// Where a tuple comes from, if that is asked for.
-    fn origin(&self, fragment: &Fragment<B::In>, at: usize) -> Option<Origin> {
-        self.lineage.as_ref()?;
-        let (source, position) = fragment.lot.position(fragment.batch.roots[at])?;
-        let path = self.inputs.numbering.arrived(&fragment.batch, at, fragment.edge);
-        Some(Origin { source, position, path })
+    /// Executes until the tuples are worked off or the bolt panics. Says how many have failed.
+    fn execute(&mut self, rest: &mut Drain<'_, B::In>, fragment: &mut Fragment<B::In>) -> usize {
+        let Self { life, out, effects, guarantee, site, .. } = self;
+        let Some(bolt) = life.get() else { return 0 };
+        let is_held = *guarantee != Guarantee::AtMostOnce;
+        let mut failed = 0;
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            for tuple in rest {
+                let (at, root) = (fragment.done, fragment.batch.roots[fragment.done]);
+                fragment.done += 1;
+                out.set_root(if is_held { root } else { UNTRACKED });
+                out.follow(&fragment.batch, at, fragment.edge);
+                let executed = effects.execute(bolt, tuple, (fragment, at), out, &site.books.floors);
+                if let Err(failure) = executed.and_then(|()| out.check_use()) {
+                    fail(site, *guarantee, fragment, root, &failure);
+                    failed += 1;
+                }
+            }
+        }));
+        if let Err(panic) = ran {
+            let failure = life.crash(&*panic, site);
+            drop(out.take_misuse());
+            fail(site, *guarantee, fragment, fragment.batch.roots[fragment.done - 1], &failure);
+            failed += 1;
+        }
+        failed
     }
 
-    fn resumed(&mut self) -> Option<Current<B::In>> {
+    fn resumed(&mut self) -> Option<Fragment<B::In>> {
         let current = self.current.take()?;
-        self.site.resumed(current.items.len());
+        self.site.resumed(current.batch.items.len());
         Some(current)
-    }
-
-    /// One tuple: its effect, then what is to be said of it.
-    fn execute(&mut self, tuple: B::In, edge: usize, origin: Option<Origin>) -> Option<Failure> {
-        let Self { state, out, inputs, lineage, key, site, .. } = self;
-        let floor = |source, partition| site.books.floors.of(source, partition);
-        let failure = self.life.attempt(site, |bolt| {
-            inputs.keys[edge - inputs.numbering.first_edge].write(&tuple, key);
-            let mut lineage = lineage.as_mut().zip(origin.as_ref());
-            if let Some((lineage, origin)) = &mut lineage
-                && lineage.has(key.group(), origin, floor)
-            {
-                return match state.get(&key)? {
-                    Some(state) => bolt.emit(state, tuple, out),
-                    None => bolt.emit(&B::State::default(), tuple, out),
-                };
-            }
-            let state = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
-            if let Some((lineage, origin)) = lineage {
-                lineage.insert(key.group(), origin);
-            }
-            bolt.emit(state, tuple, out)
-        });
-        failure.or(self.out.take_misuse())
-    }
-
-    /// Fails tuples where somebody waits for them; elsewhere what is left of them is the autopsy.
-    #[cold]
-    fn fail(&self, fragment: &Fragment<B::In>, roots: impl IntoIterator<Item = Root>, failure: &Failure) {
-        let queued = self.site.clock.now().saturating_sub(fragment.sent);
-        let autopsy = self.site.autopsy(fragment.edge, queued, 0, failure);
-        self.site.trouble(None, failure);
-        for root in roots {
-            if self.guarantee == Guarantee::AtMostOnce || !fragment.lot.fail(root, &autopsy) {
-                self.site.books.keep(Autopsy::clone(&autopsy));
-            }
-        }
     }
 
     fn snapshot(&mut self, now: Nanos) {
@@ -199,9 +155,9 @@ impl<B: StatefulBolt> StatefulTask<B> {
         let Some(snapshots) = &mut self.snapshots else { return };
         match changes {
             Ok(changes) => {
-                self.state.write_began();
+                self.effects.state.write_began();
                 if changes.is_empty() {
-                    self.state.written();
+                    self.effects.state.written();
                 }
                 snapshots.begin(changes, now);
             }
@@ -211,8 +167,8 @@ impl<B: StatefulBolt> StatefulTask<B> {
 
     /// The effects and, in the same write, whose they are.
     fn changes(&mut self) -> Result<Vec<StateChange>, StateError> {
-        let mut changes = self.state.changes()?;
-        if let Some(lineage) = &mut self.lineage {
+        let mut changes = self.effects.state.changes()?;
+        if let Some(lineage) = &mut self.effects.lineage {
             let floors = &self.site.books.floors;
             changes.extend(lineage.take_changes(|source, partition| floors.of(source, partition)));
         }
@@ -224,20 +180,20 @@ impl<B: StatefulBolt> StatefulTask<B> {
         let Some(snapshots) = &mut self.snapshots else { return false };
         let heard = snapshots.hear(now);
         if heard {
-            self.state.written();
+            self.effects.state.written();
         }
-        let changed = self.state.dirty_count() > 0;
+        let changed = self.effects.state.dirty_count() > 0;
         let drained = phase == Phase::Draining && self.inbox.is_empty();
         let due = snapshots.is_due(Moment { now, changed, drained });
         if due {
             self.snapshot(now);
         }
-        self.site.own.state.holds(self.state.entries_count());
+        self.site.own.state.holds(self.effects.state.entries_count());
         heard || due
     }
 
     fn next(&self) -> Option<Nanos> {
-        self.snapshots.as_ref()?.next(self.state.dirty_count() > 0)
+        self.snapshots.as_ref()?.next(self.effects.state.dirty_count() > 0)
     }
 }
 
@@ -252,9 +208,8 @@ impl<B: StatefulBolt> Task for StatefulTask<B> {
                 let saved = self.save(now, phase);
                 return if saved { Step::Progress } else { Step::Wait(Some(until)) };
             }
-            let next = self.resumed().or_else(|| self.inbox.pop().map(Current::new));
-            if let Some(current) = next {
-                self.run(current, now);
+            if let Some(fragment) = self.resumed().or_else(|| self.inbox.pop()) {
+                self.run(fragment, now);
                 progress = true;
             }
         }
@@ -280,9 +235,13 @@ impl<B: StatefulBolt> Task for StatefulTask<B> {
     }
 }
 
-impl<T> Current<T> {
-    fn new(mut fragment: Fragment<T>) -> Self {
-        let items = std::mem::take(&mut fragment.batch.items).into();
-        Self { fragment, items }
+/// Fails a tuple if somebody waits for it; otherwise what is left of it is the autopsy.
+#[cold]
+fn fail<T>(site: &Site, guarantee: Guarantee, fragment: &Fragment<T>, root: Root, failure: &Failure) {
+    let queued = site.clock.now().saturating_sub(fragment.sent);
+    let autopsy = site.autopsy(fragment.edge, queued, 0, failure);
+    site.trouble(None, failure);
+    if guarantee == Guarantee::AtMostOnce || !fragment.lot.fail(root, &autopsy) {
+        site.books.keep(Autopsy::clone(&autopsy));
     }
 }

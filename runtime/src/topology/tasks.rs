@@ -19,9 +19,10 @@ use crate::sync::Mutex;
 use crate::task::Task;
 use crate::task::bolt::{BoltCore, BoltTask, FusedSink};
 use crate::task::deferred::DeferredTask;
+use crate::task::effects::Inputs;
 use crate::task::sink::SinkTask;
 use crate::task::spout::SpoutTask;
-use crate::task::stateful::{Inputs, StateParts, StatefulTask};
+use crate::task::stateful::{StateParts, StatefulTask};
 
 impl Assembly {
     pub(crate) fn spouts<S: Spout>(&mut self, component: usize, make: &Factory<S>) -> Result<(), StartError> {
