@@ -1,13 +1,14 @@
 //! Which tuples have had their effect.
 
+mod page;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{StateChange, StateError, StateStore};
-use crate::flow::lineage::{Path, Position, ROOT};
+use page::{Page, PageId, read_key, split, write_key};
 
-/// Offsets in a page, as a power of two.
-const PAGE_BITS: u32 = 12;
+use super::{StateChange, StateError, StateStore};
+use crate::flow::lineage::{Path, Position};
 
 /// The tuples whose effect is in the state of a task, by key group: what is known of them moves with the groups, as the effects do.
 ///
@@ -36,24 +37,6 @@ struct Partition {
     floor: u64,
     /// By group; those of one in the order of their numbers.
     pages: Vec<Vec<Page>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct PageId {
-    source: usize,
-    partition: u32,
-    group: u16,
-    number: u64,
-}
-
-/// Places and paths of tuples, in their order.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Page {
-    number: u64,
-    places: Vec<u16>,
-    /// As long as `places`, or empty as long as all are [`ROOT`].
-    paths: Vec<Path>,
-    is_changed: bool,
 }
 
 /// A tuple: its source, its root's position there, and its path from it.
@@ -90,9 +73,10 @@ impl Lineage {
         let mut unreadable = None;
         for group in lineage.groups.clone() {
             store.scan(&lineage.namespace.clone(), &group.to_be_bytes(), &mut |key, value| {
-                let (Some((partition, number, source)), Some((places, paths))) =
-                    (read_key(key), read_page(value))
-                else {
+                let row = read_key(key).and_then(|(partition, number, source)| {
+                    Some((partition, source, Page::read(number, value)?))
+                });
+                let Some((partition, source, page)) = row else {
                     unreadable.get_or_insert_with(|| key.to_vec());
                     return;
                 };
@@ -101,7 +85,8 @@ impl Lineage {
                 let partition = lineage.partition(*source, partition, |_, _| 0);
                 let pages =
                     &mut lineage.partitions[partition].pages[usize::from(group - lineage.groups.start)];
-                *page(pages, number) = Page { number, places, paths, is_changed: false };
+                let known = page_of(pages, page.number);
+                *known = page;
             })?;
         }
         match unreadable {
@@ -130,7 +115,7 @@ impl Lineage {
             return None;
         }
         let (number, place) = split(offset);
-        let page = page(&mut known.pages[usize::from(group - groups.start)], number);
+        let page = page_of(&mut known.pages[usize::from(group - groups.start)], number);
         let at = page.find(place, path).err()?;
         let id = PageId { source, partition, group, number };
         Some(Slot { page, at, place, path, changed, id })
@@ -213,106 +198,15 @@ impl Slot<'_> {
 
 /// The page of that number, which is made if there is none.
 #[inline]
-fn page(pages: &mut Vec<Page>, number: u64) -> &mut Page {
+fn page_of(pages: &mut Vec<Page>, number: u64) -> &mut Page {
     let at = match pages.last() {
         Some(last) if last.number == number => pages.len() - 1,
         _ => pages.binary_search_by_key(&number, |page| page.number).unwrap_or_else(|at| {
-            pages.insert(at, Page { number, ..Page::default() });
+            pages.insert(at, Page::new(number));
             at
         }),
     };
     &mut pages[at]
-}
-
-impl Page {
-    /// Where the tuple is, or is to be. It mostly comes after all the others.
-    #[inline]
-    fn find(&self, place: u16, path: Path) -> Result<usize, usize> {
-        let last = self.places.last().map(|last| (*last, self.paths.last().copied().unwrap_or(ROOT)));
-        if last < Some((place, path)) { Err(self.places.len()) } else { self.search(place, path) }
-    }
-
-    fn search(&self, place: u16, path: Path) -> Result<usize, usize> {
-        let first = self.places.partition_point(|other| *other < place);
-        let count = self.places[first..].partition_point(|other| *other == place);
-        if count == 0 {
-            return Err(first);
-        }
-        let paths = self.paths.get(first..first + count).unwrap_or(&[ROOT]);
-        paths.binary_search(&path).map(|at| first + at).map_err(|at| first + at)
-    }
-
-    #[inline]
-    fn insert(&mut self, at: usize, place: u16, path: Path) {
-        let is_plain = self.paths.is_empty();
-        if is_plain && path != ROOT {
-            self.paths.resize(self.places.len(), ROOT);
-        }
-        if at < self.places.len() {
-            self.places.insert(at, place);
-            if !is_plain || path != ROOT {
-                self.paths.insert(at, path);
-            }
-        } else {
-            self.places.push(place);
-            if !is_plain || path != ROOT {
-                self.paths.push(path);
-            }
-        }
-    }
-
-    /// The length of a path in bytes, the places, the paths.
-    fn write(&self) -> Vec<u8> {
-        let is_plain = self.paths.is_empty();
-        let width = if is_plain { 0 } else { size_of::<Path>() };
-        let mut bytes = Vec::with_capacity(1 + self.places.len() * (2 + width));
-        bytes.push(if is_plain { 0 } else { 8 });
-        bytes.extend(self.places.iter().flat_map(|place| place.to_le_bytes()));
-        bytes.extend(self.paths.iter().flat_map(|path| path.to_le_bytes()));
-        bytes
-    }
-}
-
-/// The page of an offset, and its place there.
-#[inline]
-fn split(offset: u64) -> (u64, u16) {
-    let place = u16::try_from(offset & ((1 << PAGE_BITS) - 1)).unwrap_or_default();
-    (offset >> PAGE_BITS, place)
-}
-
-/// Group, partition, page, and the source's name.
-fn write_key(PageId { partition, group, number, .. }: PageId, source: &str) -> Vec<u8> {
-    [&group.to_be_bytes()[..], &partition.to_be_bytes(), &number.to_be_bytes(), source.as_bytes()].concat()
-}
-
-/// `None`: no offset is in such a page.
-fn read_key(key: &[u8]) -> Option<(u32, u64, &str)> {
-    let (partition, rest) = key.get(2..)?.split_first_chunk()?;
-    let (number, source) = rest.split_first_chunk()?;
-    let number = Some(u64::from_be_bytes(*number)).filter(|number| *number <= split(u64::MAX).0)?;
-    let source = std::str::from_utf8(source).ok()?;
-    Some((u32::from_be_bytes(*partition), number, source))
-}
-
-/// The inverse of [`Page::write`]. Lists that are out of order are refused: what is searched for in them would not be found.
-fn read_page(bytes: &[u8]) -> Option<(Vec<u16>, Vec<Path>)> {
-    let (width, bytes) = bytes.split_first()?;
-    let count = match width {
-        0 | 8 => bytes.len() / (2 + usize::from(*width)),
-        _ => return None,
-    };
-    let (places, paths) = bytes.split_at_checked(count * 2)?;
-    let (places, []) = places.as_chunks() else { return None };
-    let (paths, []) = paths.as_chunks() else { return None };
-    if paths.len() != count * usize::from(*width == 8) {
-        return None;
-    }
-    let places: Vec<u16> = places.iter().map(|place| u16::from_le_bytes(*place)).collect();
-    let paths: Vec<Path> = paths.iter().map(|path| Path::from_le_bytes(*path)).collect();
-    let tuple = |at: usize| (places[at], paths.get(at).copied().unwrap_or(ROOT));
-    let is_ordered = (1..count).all(|at| tuple(at - 1) < tuple(at));
-    let is_within = places.last().is_none_or(|last| u32::from(*last) < 1 << PAGE_BITS);
-    (is_ordered && is_within).then_some((places, paths))
 }
 
 #[cfg(test)]
@@ -321,6 +215,7 @@ mod tests {
 
     use super::*;
     use crate::MemoryStore;
+    use crate::flow::lineage::ROOT;
 
     const NO_FLOOR: fn(usize, u32) -> u64 = |_, _| 0;
 
@@ -405,8 +300,9 @@ mod tests {
     fn a_row_of_something_else_is_an_error_that_says_what_to_do() {
         let page = |number| write_key(PageId { source: 0, partition: 0, group: 1, number }, "words");
         let value = |tuples: &[(u16, Path)]| {
-            let (places, paths) = tuples.iter().copied().unzip();
-            Page { places, paths, ..Page::default() }.write()
+            let mut page = Page::new(0);
+            tuples.iter().enumerate().for_each(|(at, (place, path))| page.insert(at, *place, *path));
+            page.write()
         };
         let good = value(&[(1, 5), (1, 6), (2, ROOT), (4095, ROOT)]);
         let rows = [

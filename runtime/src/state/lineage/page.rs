@@ -1,0 +1,109 @@
+//! The tuples of one key group in a run of a partition's offsets, and how they lie in the store.
+
+use crate::flow::lineage::{Path, ROOT};
+
+/// Offsets in a page, as a power of two.
+const PAGE_BITS: u32 = 12;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PageId {
+    pub(super) source: usize,
+    pub(super) partition: u32,
+    pub(super) group: u16,
+    pub(super) number: u64,
+}
+
+/// Places and paths of tuples, in their order.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) number: u64,
+    places: Vec<u16>,
+    /// As long as `places`, or empty as long as all are [`ROOT`].
+    paths: Vec<Path>,
+    pub(super) is_changed: bool,
+}
+
+impl Page {
+    pub(super) fn new(number: u64) -> Self {
+        Self { number, places: Vec::new(), paths: Vec::new(), is_changed: false }
+    }
+
+    /// Where the tuple is, or is to be. It mostly comes after all the others.
+    #[inline]
+    pub(super) fn find(&self, place: u16, path: Path) -> Result<usize, usize> {
+        let last = self.places.last().map(|last| (*last, self.paths.last().copied().unwrap_or(ROOT)));
+        if last < Some((place, path)) { Err(self.places.len()) } else { self.search(place, path) }
+    }
+
+    fn search(&self, place: u16, path: Path) -> Result<usize, usize> {
+        let first = self.places.partition_point(|other| *other < place);
+        let count = self.places[first..].partition_point(|other| *other == place);
+        if count == 0 {
+            return Err(first);
+        }
+        let paths = self.paths.get(first..first + count).unwrap_or(&[ROOT]);
+        paths.binary_search(&path).map(|at| first + at).map_err(|at| first + at)
+    }
+
+    #[inline]
+    pub(super) fn insert(&mut self, at: usize, place: u16, path: Path) {
+        if path != ROOT || !self.paths.is_empty() {
+            self.paths.resize(self.places.len(), ROOT);
+            self.paths.insert(at, path);
+        }
+        self.places.insert(at, place);
+    }
+
+    /// The length of a path in bytes, the places, the paths.
+    pub(super) fn write(&self) -> Vec<u8> {
+        let is_plain = self.paths.is_empty();
+        let width = if is_plain { 0 } else { size_of::<Path>() };
+        let mut bytes = Vec::with_capacity(1 + self.places.len() * (2 + width));
+        bytes.push(if is_plain { 0 } else { 8 });
+        bytes.extend(self.places.iter().flat_map(|place| place.to_le_bytes()));
+        bytes.extend(self.paths.iter().flat_map(|path| path.to_le_bytes()));
+        bytes
+    }
+
+    /// The inverse of [`write`](Self::write). Lists that are out of order are refused: what is searched for in them would not be found.
+    pub(super) fn read(number: u64, bytes: &[u8]) -> Option<Self> {
+        let (width, bytes) = bytes.split_first()?;
+        let count = match width {
+            0 | 8 => bytes.len() / (2 + usize::from(*width)),
+            _ => return None,
+        };
+        let (places, paths) = bytes.split_at_checked(count * 2)?;
+        let (places, []) = places.as_chunks() else { return None };
+        let (paths, []) = paths.as_chunks() else { return None };
+        if paths.len() != count * usize::from(*width == 8) {
+            return None;
+        }
+        let places: Vec<u16> = places.iter().map(|place| u16::from_le_bytes(*place)).collect();
+        let paths: Vec<Path> = paths.iter().map(|path| Path::from_le_bytes(*path)).collect();
+        let tuple = |at: usize| (places[at], paths.get(at).copied().unwrap_or(ROOT));
+        let is_ordered = (1..count).all(|at| tuple(at - 1) < tuple(at));
+        let is_within = places.last().is_none_or(|last| u32::from(*last) < 1 << PAGE_BITS);
+        (is_ordered && is_within).then_some(Self { number, places, paths, is_changed: false })
+    }
+}
+
+/// The page of an offset, and its place there.
+#[inline]
+pub(super) fn split(offset: u64) -> (u64, u16) {
+    let place = u16::try_from(offset & ((1 << PAGE_BITS) - 1)).unwrap_or_default();
+    (offset >> PAGE_BITS, place)
+}
+
+/// Group, partition, page, and the source's name.
+pub(super) fn write_key(PageId { partition, group, number, .. }: PageId, source: &str) -> Vec<u8> {
+    [&group.to_be_bytes()[..], &partition.to_be_bytes(), &number.to_be_bytes(), source.as_bytes()].concat()
+}
+
+/// `None`: no offset is in such a page.
+pub(super) fn read_key(key: &[u8]) -> Option<(u32, u64, &str)> {
+    let (partition, rest) = key.get(2..)?.split_first_chunk()?;
+    let (number, source) = rest.split_first_chunk()?;
+    let number = Some(u64::from_be_bytes(*number)).filter(|number| *number <= split(u64::MAX).0)?;
+    let source = std::str::from_utf8(source).ok()?;
+    Some((u32::from_be_bytes(*partition), number, source))
+}
