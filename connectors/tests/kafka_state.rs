@@ -9,6 +9,7 @@ mod support {
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio, id};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -112,6 +113,31 @@ fn another_host_goes_on_and_the_former_owner_is_shut_out_for_good() {
     let third = stage.open();
     assert_eq!(all(&third), all(&second));
     assert!(!all(&third).contains_key("zombie"));
+}
+
+/// Whoever looks for a later owner never comes to the end of a topic that one writes to all the time.
+#[test]
+fn a_former_owner_learns_of_a_successor_that_never_rests() {
+    const ENOUGH: Duration = Duration::from_secs(20);
+    let Some(stage) = Stage::find("state-busy") else { return };
+    let first = stage.open();
+    let (second, is_over) = (stage.open(), AtomicBool::new(false));
+    let (told, took) = thread::scope(|scope| {
+        scope.spawn(|| {
+            for round in 0_u32.. {
+                if is_over.load(Ordering::Acquire) {
+                    return;
+                }
+                second.state_apply(vec![put("round", &round.to_string())]).unwrap();
+            }
+        });
+        let started = Instant::now();
+        let told = first.state_apply(vec![put("zombie", "1")]);
+        is_over.store(true, Ordering::Release);
+        (told, started.elapsed())
+    });
+    assert!(matches!(told, Err(StateError::Fenced(_))), "{told:?}");
+    assert!(took < ENOUGH, "it took {took:?}");
 }
 
 #[test]

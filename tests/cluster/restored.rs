@@ -11,7 +11,7 @@ use crate::support::{Bench, SHORT_SAMPLE, wait_for};
 
 /// From the successor's start until the former owner of the state has ended: the takeover, and the former one's next write with all that it
 /// may wait for.
-const END_MAX: Duration = Duration::from_mins(2);
+const END_MAX: Duration = Duration::from_mins(1);
 
 /// What a topology ends with when another has taken its state over.
 const SUPERSEDED: i32 = 3;

@@ -31,7 +31,7 @@ pub(super) fn up_to(
 ) -> Result<(), StateError> {
     let from = until.iter().map(|(partition, _)| (*partition, Offset::Beginning));
     let mut left = until.clone();
-    reader.run(from, &mut |step| {
+    reader.run(&reader.open(from)?, &mut |step| {
         if let Step::Said(at, said) = step {
             left.retain(|(partition, offset)| *partition != at.0 || *offset > at.1);
             each(said)?;
@@ -47,14 +47,16 @@ pub(super) fn later_owner(
     mark: (i32, i64),
 ) -> Result<Option<String>, StateError> {
     let from = (mark.0, place(mark.1.max(0).cast_unsigned()));
+    let client = reader.open([from].into_iter())?;
+    // A busy successor never lets a reader come to the end of the topic, but to what is the end now.
+    let end = reader.end(&client, mark.0)?;
     let mut later = None;
-    reader.run([from].into_iter(), &mut |step| {
-        match step {
-            Step::Said(_, Said::Owner(owner)) => later = Some(owner).filter(|owner| owner != ours),
-            Step::Said(..) => {}
-            Step::End => return Ok(true),
+    reader.run(&client, &mut |step| {
+        let Step::Said((_, offset), said) = step else { return Ok(true) };
+        if let Said::Owner(owner) = said {
+            later = Some(owner).filter(|owner| owner != ours);
         }
-        Ok(false)
+        Ok(offset + 1 >= end)
     })?;
     Ok(later)
 }
@@ -77,19 +79,33 @@ pub(super) struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Shows `each` what is there, until it answers that this is enough.
-    fn run(
+    /// A client that reads the partitions from those places on.
+    fn open(
         &self,
         from: impl ExactSizeIterator<Item = (i32, Offset)>,
-        each: &mut dyn FnMut(Step) -> Result<bool, StateError>,
-    ) -> Result<(), StateError> {
-        let failed = |error: KafkaError| state_error(log_error("read the state", &error));
+    ) -> Result<BaseConsumer<Context>, StateError> {
         let settings = client::consumer(self.config, "state", from.len());
         let settings = client::reader(&settings.map_err(|error| StateError::Refused(error.to_string()))?);
         let client: BaseConsumer<Context> =
-            settings.create_with_context(Context::default()).map_err(failed)?;
+            settings.create_with_context(Context::default()).map_err(|error| failed(&error))?;
         let places = list(from.map(|(partition, offset)| ((self.topic.to_owned(), partition), offset)));
-        client.assign(&places.map_err(failed)?).map_err(failed)?;
+        client.assign(&places.map_err(|error| failed(&error))?).map_err(|error| failed(&error))?;
+        Ok(client)
+    }
+
+    /// One past the last record of a partition, committed or not.
+    fn end(&self, client: &BaseConsumer<Context>, partition: i32) -> Result<i64, StateError> {
+        let (_, end) =
+            client.fetch_watermarks(self.topic, partition, self.timeout).map_err(|error| failed(&error))?;
+        Ok(end)
+    }
+
+    /// Shows `each` what is there, until it answers that this is enough.
+    fn run(
+        &self,
+        client: &BaseConsumer<Context>,
+        each: &mut dyn FnMut(Step) -> Result<bool, StateError>,
+    ) -> Result<(), StateError> {
         let mut deadline = Instant::now() + self.timeout;
         while Instant::now() < deadline {
             let step = match client.poll(POLL_WAIT) {
@@ -101,7 +117,7 @@ impl Reader<'_> {
                 }
                 Some(Err(KafkaError::PartitionEOF(_))) => Step::End,
                 Some(Err(error)) if code(&error).is_some_and(is_passing) => continue,
-                Some(Err(error)) => return Err(failed(error)),
+                Some(Err(error)) => return Err(failed(&error)),
             };
             if each(step)? {
                 return Ok(());
@@ -117,4 +133,8 @@ impl Reader<'_> {
             self.topic
         ))
     }
+}
+
+fn failed(error: &KafkaError) -> StateError {
+    state_error(log_error("read the state", error))
 }
