@@ -154,9 +154,11 @@ struct Mistaken {
 
 impl Mistaken {
     fn namespace(&self, namespace: &str, key: &[u8]) -> String {
-        let task = task_of_group(u16::from_be_bytes([key[0], key[1]]), self.tasks);
         match self.mistake {
-            Mistake::LineageByTask if namespace.ends_with("#lineage") => format!("{namespace} {task}"),
+            Mistake::LineageByTask if namespace.ends_with("#lineage") => {
+                let task = task_of_group(u16::from_be_bytes([key[0], key[1]]), self.tasks);
+                format!("{namespace} {task}")
+            }
             _ => namespace.to_owned(),
         }
     }

@@ -5,7 +5,7 @@ mod page;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use page::{Page, PageId, read_key, split, write_key};
+use page::{Page, PageId, read_floor, read_key, split, write_floor_key, write_key};
 
 use super::{StateChange, StateError, StateStore};
 use crate::flow::lineage::{Path, Position};
@@ -14,10 +14,12 @@ use crate::flow::lineage::{Path, Position};
 ///
 /// They lie in pages, one for each group, partition and run of 4096 offsets, and each page is a row in the store. A
 /// partition's offsets are spread over all the groups, so a page is a sorted list: as a bitmap it would be empty for the most part. What lies below the
-/// position from which the spout reads again is forgotten.
+/// position from which the spout reads again is forgotten; how far that is, is kept with the state: a late commit of a process that was replaced
+/// may set the source back.
 #[derive(Debug)]
 pub(crate) struct Lineage {
     namespace: String,
+    floors_namespace: String,
     /// The names of all components: a tuple's source is one of them.
     components: Vec<String>,
     groups: Range<u16>,
@@ -67,10 +69,23 @@ impl Lineage {
         groups: Range<u16>,
     ) -> Result<Self, StateError> {
         let namespace = format!("{state_namespace}#lineage");
+        let floors_namespace = format!("{state_namespace}#floors");
         let indices: HashMap<String, usize> = components.iter().cloned().zip(0..).collect();
         let (partitions, changed) = (Vec::new(), Vec::new());
-        let mut lineage = Self { namespace, components, groups, partitions, latest: 0, changed };
+        let mut lineage =
+            Self { namespace, floors_namespace, components, groups, partitions, latest: 0, changed };
         let mut unreadable = None;
+        // Those of all tasks: which groups a task has may have changed.
+        store.scan(&lineage.floors_namespace.clone(), &[], &mut |key, value| {
+            let Some((partition, floor, source)) = read_floor(key, value) else {
+                unreadable.get_or_insert_with(|| key.to_vec());
+                return;
+            };
+            let Some(source) = indices.get(source) else { return };
+            let at = lineage.partition(*source, partition, |_, _| 0);
+            let known = &mut lineage.partitions[at].floor;
+            *known = floor.max(*known);
+        })?;
         for group in lineage.groups.clone() {
             store.scan(&lineage.namespace.clone(), &group.to_be_bytes(), &mut |key, value| {
                 let row = read_key(key).and_then(|(partition, number, source)| {
@@ -145,6 +160,7 @@ impl Lineage {
     /// What has changed since it was last asked. `floor` says of a source and partition from where it is read again at the earliest: what
     /// lies below is removed.
     pub(crate) fn take_changes(&mut self, floor: impl Fn(usize, u32) -> u64) -> Vec<StateChange> {
+        let mut told = Vec::new();
         for partition in &mut self.partitions {
             let Partition { source, number, floor: known, pages } = partition;
             let (source, partition, before) = (*source, *number, split(*known).0);
@@ -153,8 +169,11 @@ impl Lineage {
             if kept == before {
                 continue;
             }
+            let (floor, first) = (*known, self.groups.start);
+            let mut is_any_gone = false;
             for (group, pages) in self.groups.clone().zip(pages) {
                 let gone = pages.partition_point(|page| page.number < kept);
+                is_any_gone |= gone > 0;
                 let gone = pages.drain(..gone).filter(|page| !page.is_changed);
                 self.changed.extend(gone.map(|Page { number, .. }| PageId {
                     source,
@@ -163,9 +182,15 @@ impl Lineage {
                     number,
                 }));
             }
+            if is_any_gone {
+                let key = write_floor_key(partition, first, &self.components[source]);
+                let (namespace, value) = (self.floors_namespace.clone(), floor.to_be_bytes().to_vec());
+                told.push(StateChange { namespace, key, value: Some(value), expires_ms: None });
+            }
         }
         let changed = std::mem::take(&mut self.changed);
-        changed.into_iter().map(|id| self.change(id)).collect()
+        told.extend(changed.into_iter().map(|id| self.change(id)));
+        told
     }
 
     /// A page as it is to be in the store.
@@ -278,8 +303,8 @@ mod tests {
 
         insert(&mut lineage, 7, &origin(0, 2, ROOT));
         let changes = lineage.take_changes(|_, _| 8192);
-        assert_eq!(changes.len(), 2, "each page goes once, whether or not it has just changed");
-        assert!(changes.iter().all(|change| change.value.is_none()));
+        let gone = changes.iter().filter(|change| change.value.is_none()).count();
+        assert_eq!((gone, changes.len()), (2, 3), "each page goes once, whether or not it has just changed");
     }
 
     #[test]
@@ -294,6 +319,22 @@ mod tests {
             lineage.slot(7, &origin(1, 5, ROOT), |_, _| 6).is_none(),
             "of a partition that was not seen before"
         );
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_new_to_a_later_process_whose_source_was_set_back() {
+        let store = MemoryStore::new();
+        let mut lineage = load(&store, 0..64);
+        for offset in [5, 9000] {
+            insert(&mut lineage, 40, &origin(0, offset, ROOT));
+            store.apply(&lineage.take_changes(NO_FLOOR)).unwrap();
+        }
+        store.apply(&lineage.take_changes(|_, _| 8192)).unwrap();
+        for groups in [0..64, 32..64, 40..41] {
+            let mut later = load(&store, groups);
+            assert!([5, 6, 8191, 9000].iter().all(|offset| has(&mut later, 40, &origin(0, *offset, ROOT))));
+            assert!(![origin(0, 8192, ROOT), origin(1, 5, ROOT)].iter().any(|new| has(&mut later, 40, new)));
+        }
     }
 
     #[test]

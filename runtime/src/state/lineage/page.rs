@@ -107,3 +107,15 @@ pub(super) fn read_key(key: &[u8]) -> Option<(u32, u64, &str)> {
     let source = std::str::from_utf8(source).ok()?;
     Some((u32::from_be_bytes(*partition), number, source))
 }
+
+/// Partition, the first group of the task, and the source's name.
+pub(super) fn write_floor_key(partition: u32, first_group: u16, source: &str) -> Vec<u8> {
+    [&partition.to_be_bytes()[..], &first_group.to_be_bytes(), source.as_bytes()].concat()
+}
+
+/// Partition, floor and source.
+pub(super) fn read_floor<'a>(key: &'a [u8], value: &[u8]) -> Option<(u32, u64, &'a str)> {
+    let (partition, rest) = key.split_first_chunk()?;
+    let source = std::str::from_utf8(rest.get(2..)?).ok()?;
+    Some((u32::from_be_bytes(*partition), u64::from_be_bytes(value.try_into().ok()?), source))
+}
