@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use btc_topology::Connections;
 use btc_topology::sim::{FAULTS, bitcoin_simulation_on};
 use futures_util::FutureExt;
-use trombe::sim::{Fault, Report};
+use trombe::sim::{Fault, Report, Simulation, StrikeId};
 use trombe_connectors::simulated::{INDEX_BUSY, INDEX_PARTIAL, INDEX_SLOW, LOG_CUT};
 use trombe_connectors::{Document, Index, IndexError, Outcome};
 
@@ -161,10 +161,14 @@ const MISTAKES: [(&str, &[Fault], Plant); 17] = [
     ("reorganised reward not taken back", &[], reward_not_taken_back),
 ];
 
-fn find(faults: &[Fault], plant: Plant) -> Report {
-    let simulation = bitcoin_simulation_on(move |_, connections| plant(connections));
+fn planted(faults: &[Fault], plant: Plant) -> Simulation {
     let faults = if faults.is_empty() { &FAULTS } else { faults };
-    simulation.faults(faults.iter().copied()).messages(60).shrink_runs_max(0).seeds(SEEDS).threads(2).run()
+    let simulation = bitcoin_simulation_on(move |_, connections| plant(connections));
+    simulation.faults(faults.iter().copied()).messages(60).seeds(SEEDS).threads(2)
+}
+
+fn find(faults: &[Fault], plant: Plant) -> Report {
+    planted(faults, plant).shrink_runs_max(0).run()
 }
 
 #[test]
@@ -183,4 +187,48 @@ fn every_planted_mistake_is_found() {
         }
     }
     assert_eq!(missed, [""; 0], "not found within {SEEDS:?}");
+}
+
+/// What a command says behind an option.
+fn option<'a>(command: &'a str, name: &str) -> Option<&'a str> {
+    let (_, rest) = command.split_once(&format!("--{name} "))?;
+    rest.split_whitespace().next().map(|value| value.trim_matches('\''))
+}
+
+/// The simulation with what a printed command says.
+fn repeated(simulation: Simulation, command: &str) -> Simulation {
+    let (first, end) = option(command, "seeds").unwrap().split_once("..").unwrap();
+    let messages = option(command, "messages").unwrap().parse().unwrap();
+    let simulation =
+        simulation.seeds(first.parse().unwrap()..end.parse().unwrap()).messages(messages).shrink_runs_max(0);
+    match option(command, "strikes") {
+        Some(strikes) => {
+            simulation.only(strikes.split(',').map(|strike| strike.parse::<StrikeId>().unwrap()))
+        }
+        None => simulation,
+    }
+}
+
+#[test]
+fn a_failing_seed_prints_itself_is_made_small_and_fails_again_as_printed() {
+    let simulation = planted(&[], |c| state(c, StateMistake::AnswersBeforeWriting));
+    let report = simulation.run();
+    let printed = report.to_string();
+    eprint!("{printed}");
+    let failure = report.failure.unwrap();
+    let commands: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("  again: ")).collect();
+    assert_eq!(commands, [failure.command.as_str(), failure.smallest_command.as_str()]);
+    assert!(printed.contains(&format!("SEED {} FAILED", failure.seed)), "{printed}");
+    assert!(commands.iter().all(|command| command.starts_with("bitcoin-dashboard sim ")), "{commands:?}");
+
+    let small = &failure.smallest;
+    assert!(small.messages < failure.messages && small.struck.len() < failure.struck_count, "{printed}");
+    assert!(small.struck.len() <= 5, "of dozens of faults few are to blame: {printed}");
+
+    let again = repeated(simulation.clone(), commands[0]).run().failure.unwrap();
+    assert_eq!((again.reason, again.struck_count), (failure.reason, failure.struck_count));
+    let again = repeated(simulation, commands[1]);
+    assert_eq!(again.trace(failure.seed), small.trace);
+    let again = again.run().failure.unwrap();
+    assert_eq!((again.reason, again.struck_count), (small.reason.clone(), small.struck.len()));
 }
