@@ -14,6 +14,7 @@ mod groupings;
 mod jitter;
 mod lineage;
 mod order;
+mod pending;
 mod plans;
 mod random_trees;
 mod shutdown;
