@@ -1,5 +1,6 @@
 //! Running a topology on threads. The only module that spawns any.
 
+mod rest;
 mod worker;
 
 use std::fmt;
@@ -105,7 +106,7 @@ impl Running {
         let asynchronous =
             topology.plan()?.components.iter().any(|component| component.kind.is_asynchronous());
         let tokio = asynchronous.then(runtime).transpose()?;
-        let handle = tokio.as_ref().map(|tokio| tokio.handle().clone());
+        let (handle, workers_count) = (tokio.as_ref().map(|tokio| tokio.handle().clone()), config.workers());
         let assembly = Assembly::of(topology, config, Clock::system(), handle, None)?;
         let control = Arc::new(Control::default());
         let mut running = Self {
@@ -118,7 +119,11 @@ impl Running {
         let mut workers: Vec<Worker> = assembly
             .wakes
             .iter()
-            .map(|wake| Worker::new(&control, Arc::clone(wake), &assembly.books, assembly.wakes.len() == 1))
+            .enumerate()
+            // The last one may be the writer's: what it does is in no book, and a write blocks.
+            .map(|(number, wake)| {
+                Worker::new(&control, Arc::clone(wake), &assembly.books, number < workers_count)
+            })
             .collect();
         // Consumers come first, here and in every round of a worker: what makes room goes before what fills it.
         assembly.placed.into_iter().for_each(|placed| workers[placed.worker].add(placed.task));

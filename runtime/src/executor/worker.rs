@@ -5,10 +5,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::rest::Rest;
 use crate::clock::Clock;
 use crate::emitter::panic_reason;
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
+use crate::metrics::audit::Imbalance;
 use crate::metrics::books::Books;
 use crate::sync::{AtomicU8, Condvar, Mutex};
 use crate::task::{Phase, Step, Task};
@@ -20,6 +22,7 @@ pub(crate) struct Control {
     /// Counts the times that a worker found nothing to do.
     lulls: Mutex<u64>,
     lull: Condvar,
+    rest: Rest,
 }
 
 const RUN: u8 = 0;
@@ -69,14 +72,26 @@ pub(crate) struct Worker {
     control: Arc<Control>,
     wake: Arc<Wake>,
     books: Arc<Books>,
-    /// No other worker steps tasks of the topology.
-    is_alone: bool,
     tasks: Vec<Box<dyn Task>>,
+    /// What its tasks do is in the books.
+    is_audited: bool,
+    /// So many rounds until the next audit.
+    audit_in: u32,
+    /// And so many until the one after it, if no moment could be had for it.
+    audit_every: u32,
 }
 
+/// Rounds from one audit to the next. Each stops all workers, so that one after every round would leave one of them at work at a time.
+const AUDIT_EVERY: u32 = 8;
+/// The same at most, where some component's rounds do not end.
+const AUDIT_EVERY_MAX: u32 = 1_024;
+/// A thread of the user's own may be stopped in the midst of ending a tuple: it has so long to be done.
+const AUDIT_PATIENCE: Duration = Duration::from_millis(200);
+
 impl Worker {
-    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Arc<Books>, is_alone: bool) -> Self {
-        Self { control: Arc::clone(control), wake, books: Arc::clone(books), is_alone, tasks: Vec::new() }
+    pub(crate) fn new(control: &Arc<Control>, wake: Arc<Wake>, books: &Arc<Books>, is_audited: bool) -> Self {
+        let (control, books) = (Arc::clone(control), Arc::clone(books));
+        Self { control, wake, books, tasks: Vec::new(), is_audited, audit_in: 0, audit_every: AUDIT_EVERY }
     }
 
     pub(crate) fn add(&mut self, task: Box<dyn Task>) {
@@ -121,6 +136,7 @@ impl Worker {
             self.control.stop();
             self.control.report_lull();
         }
+        let _at_work = self.takes_part().then(|| self.control.rest.work());
         self.tasks.iter_mut().for_each(|task| task.close());
     }
 
@@ -138,6 +154,7 @@ impl Worker {
 
     /// Steps every task once. Waits only if all of them do, until the first deadline.
     fn round(&mut self, phase: Phase) -> Step {
+        let at_work = self.takes_part().then(|| self.control.rest.work());
         let mut round = Step::Wait(None);
         for task in &mut self.tasks {
             round = match (round, task.step(phase)) {
@@ -145,16 +162,44 @@ impl Worker {
                 (Step::Wait(one), Step::Wait(other)) => Step::Wait(one.into_iter().chain(other).min()),
             };
         }
-        self.audit();
+        drop(at_work);
+        if self.takes_part() {
+            self.audit();
+        }
         round
     }
 
-    /// In debug builds. Between two rounds of a worker that is alone everything is at rest, and everything is looked at; several can tell at any
-    /// time at least that no edge is overdrawn.
-    fn audit(&self) {
-        if cfg!(debug_assertions) {
-            let audited = if self.is_alone { self.books.audit() } else { self.books.audit_running() };
-            assert!(audited.is_ok(), "{audited:?}");
+    /// In debug builds, unless it is the writer's.
+    fn takes_part(&self) -> bool {
+        cfg!(debug_assertions) && self.is_audited
+    }
+
+    /// Audits the books from time to time, at a moment when all workers are between two rounds.
+    fn audit(&mut self) {
+        if self.audit_in > 0 {
+            self.audit_in -= 1;
+            return;
+        }
+        let audited = self.control.rest.look(|| self.audited());
+        self.audit_every =
+            if audited.is_some() { AUDIT_EVERY } else { AUDIT_EVERY_MAX.min(2 * self.audit_every) };
+        self.audit_in = self.audit_every;
+        if let Some(Err(imbalance)) = audited {
+            panic!("{imbalance}");
+        }
+    }
+
+    /// A topology that is stopping fails what it has, worker by worker, and is audited at its end.
+    fn audited(&self) -> Result<(), Imbalance> {
+        let clock = Clock::system();
+        loop {
+            let audited = self.books.audit();
+            if self.phase().is_none() {
+                return Ok(());
+            }
+            if audited.is_ok() || clock.elapsed() >= AUDIT_PATIENCE {
+                return audited;
+            }
         }
     }
 }
@@ -192,5 +237,44 @@ mod models {
             assert!(!control.wait(None, || false));
             worker.join().unwrap();
         });
+    }
+}
+
+#[cfg(all(test, debug_assertions, not(trombe_loom)))]
+mod tests {
+    use crate::{Config, Topology};
+
+    use super::*;
+
+    /// What is planted into the books of a topology at work: nothing of it shows as more done than was sent.
+    type Leak = fn(&Books);
+
+    #[test]
+    fn a_leak_is_found_while_several_workers_are_at_work() {
+        let leaks: [(&str, Leak); 3] = [
+            ("a tuple is sent and never comes", |books| {
+                books.edges[0].emitted.fetch_add(1, Ordering::AcqRel);
+            }),
+            ("a held tuple is forgotten", |books| {
+                books.tasks[1][0].pending.fetch_add(1, Ordering::AcqRel);
+            }),
+            ("a tree does not end", |books| {
+                books.tasks[0][0].trees.fetch_add(1, Ordering::Relaxed);
+            }),
+        ];
+        for (name, leak) in leaks {
+            let topology = Topology::new("t");
+            let numbers = topology.spout("numbers", 0_u64..);
+            numbers.shuffle().tasks(2).map("same", |n| n).shuffle().tasks(2).for_each("end", |_| ());
+            let running = topology.start(Config { workers_count: Some(3), ..Config::default() }).unwrap();
+            assert!(!running.wait_for(Duration::from_millis(300)), "it has no end");
+            assert_eq!(running.control.order.load(Ordering::Acquire), RUN, "{name}: not planted yet");
+            leak(&running.books);
+            // Whoever finds it stops the topology.
+            let clock = Clock::system();
+            running.control.wait(Some(Duration::from_mins(1)), || false);
+            assert_eq!(running.control.order.load(Ordering::Acquire), STOP, "{name}: not found");
+            eprintln!("{name}: found after {:?}", clock.elapsed());
+        }
     }
 }

@@ -40,15 +40,6 @@ impl Books {
         self.audit_by(|task| task.pending.load(Ordering::Acquire))
     }
 
-    /// The part of an audit that can be made at any time: no edge may have more tuples done than sent.
-    pub(crate) fn audit_running(&self) -> Result<(), Imbalance> {
-        let edges = self.plan.edges().zip(&self.edges);
-        let mut overdrawn = edges.map(|((consumer, _), edge)| (consumer, edge.pending()));
-        overdrawn.find(|(_, pending)| *pending < 0).map_or(Ok(()), |(consumer, pending)| {
-            Err(Imbalance { component: consumer.name.clone(), pending, there: 0 })
-        })
-    }
-
     fn audit_by(&self, there: impl Fn(&TaskBook) -> usize) -> Result<(), Imbalance> {
         let mut edges = self.edges.as_slice();
         for (component, tasks) in self.plan.components.iter().zip(&self.tasks) {

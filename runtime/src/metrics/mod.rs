@@ -1,6 +1,6 @@
 //! What is counted while a topology runs, and the plain data it is shown as.
 
-mod audit;
+pub(crate) mod audit;
 mod autopsies;
 pub(crate) mod books;
 pub(crate) mod floors;
