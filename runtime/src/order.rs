@@ -53,6 +53,11 @@ impl<T> Order<T> {
         self.ready.pop_front()
     }
 
+    /// Those that have not gone out.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = u64> {
+        self.waiting.values().flatten().chain(&self.ready).map(|(id, _)| *id)
+    }
+
     pub(crate) fn clear(&mut self) {
         *self = Self::default();
     }

@@ -170,6 +170,11 @@ impl<T> SpoutEmitter<T> {
         any
     }
 
+    /// The tuples that wait for others of their keys.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = u64> {
+        self.order.waiting()
+    }
+
     /// Forgets everything that is not sent.
     pub(crate) fn discard(&mut self) {
         self.ids = Ids::default();

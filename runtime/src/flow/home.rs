@@ -1,7 +1,7 @@
 //! Where a spout's task hears of its flights.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 
 use super::flight::{Ids, Root, unpoisoned};
 use super::lineage::Position;
@@ -29,11 +29,19 @@ pub(crate) struct Home {
     site: Arc<Site>,
     /// How its ids tell positions, if they do.
     pub(crate) positions: Option<fn(u64) -> Position>,
+    /// Why nobody comes for the news any more, although the spout lives on.
+    abandoned: OnceLock<String>,
 }
 
 impl Home {
     pub(crate) fn new(site: &Arc<Site>) -> Self {
-        Self { news: Mutex::default(), len: AtomicUsize::new(0), site: Arc::clone(site), positions: None }
+        Self {
+            news: Mutex::default(),
+            len: AtomicUsize::new(0),
+            site: Arc::clone(site),
+            positions: None,
+            abandoned: OnceLock::new(),
+        }
     }
 
     /// The same, of a spout whose ids tell positions.
@@ -41,6 +49,11 @@ impl Home {
         let mut home = Self::new(site);
         home.positions = positions;
         home
+    }
+
+    /// The tuples count as failed from now on, whatever is made of them.
+    pub(crate) fn abandon(&self, why: String) {
+        let _first = self.abandoned.set(why);
     }
 
     pub(crate) fn site(&self) -> &Arc<Site> {
@@ -70,9 +83,19 @@ impl Drop for Home {
         // The spout is gone and nobody hears of these any more, but why they failed is to be found.
         let news = std::mem::take(&mut *unpoisoned(&self.news));
         for news in news {
-            if let News::Failed { id, autopsy } = news {
-                let spout = self.site.name().to_owned();
-                self.site.books.keep(Autopsy { spout, id: Some(id), ..Autopsy::clone(&autopsy) });
+            match (news, self.abandoned.get()) {
+                (News::Failed { id, autopsy }, _) => {
+                    let spout = self.site.name().to_owned();
+                    self.site.books.keep(Autopsy { spout, id: Some(id), ..Autopsy::clone(&autopsy) });
+                }
+                (News::Landed { ids, mut failed, .. }, Some(why)) => {
+                    failed.sort_unstable();
+                    let good = (0..).zip(ids.iter()).filter(|(root, _)| failed.binary_search(root).is_err());
+                    for (_, id) in good {
+                        self.site.books.keep(Autopsy { id: Some(id), ..self.site.own_autopsy(why.clone()) });
+                    }
+                }
+                (News::Landed { .. }, None) => {}
             }
         }
     }

@@ -22,6 +22,14 @@ impl<S: Spout> SpoutTask<S> {
         if lost > 0 {
             let why = format!("{lost} tuples were out when their spout was lost: {failure}");
             self.site.books.keep(self.site.own_autopsy(why));
+            let mut waiting: Vec<u64> = self.out.waiting().collect();
+            waiting.sort_unstable();
+            for id in waiting {
+                let why = format!("it waited for others of its key when its spout was lost: {failure}");
+                self.site.books.keep(Autopsy { id: Some(id), ..self.site.own_autopsy(why) });
+            }
+            // Those in flight are told of when they land; those that wait for their retry have been told of.
+            self.home.abandon(format!("it is done, and its spout was lost before it heard of it: {failure}"));
             self.site.own.failed.fetch_add(lost, Ordering::Relaxed);
             self.site.own.given_up.fetch_add(lost, Ordering::Relaxed);
         }
@@ -44,7 +52,8 @@ impl<S: Spout> SpoutTask<S> {
         for item in news.drain(..) {
             // The rest is about an instance that has just been lost.
             if !Arc::ptr_eq(&home, &self.home) {
-                break;
+                home.post(item);
+                continue;
             }
             match item {
                 News::Landed { ids, failed, born } => self.landed(&ids, failed, now.saturating_sub(born)),
@@ -80,6 +89,7 @@ impl<S: Spout> SpoutTask<S> {
             }
         });
         if let Some(Err(failure)) = done {
+            self.home.post(News::Landed { ids: ids.clone(), failed, born: 0 });
             self.lost(&failure);
             return;
         }
