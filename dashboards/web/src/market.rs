@@ -45,12 +45,17 @@ pub(crate) struct Ranking {
 
 impl Ranking {
     pub(crate) fn reward_sat(&self) -> u64 {
-        self.miners.iter().map(|miner| miner.reward_sat).sum()
+        sum(self.miners.iter().map(|miner| miner.reward_sat))
     }
 
     pub(crate) fn blocks(&self) -> u64 {
-        self.miners.iter().map(|miner| miner.blocks).sum()
+        sum(self.miners.iter().map(|miner| miner.blocks))
     }
+}
+
+/// A sum of whatever a document may say.
+pub(crate) fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+    numbers.fold(0, u64::saturating_add)
 }
 
 /// One point of the price line: the last price of a stretch of time.

@@ -106,11 +106,11 @@ impl Snapshot {
     pub(crate) fn totals(&self) -> Totals {
         let spouts = self.components.iter().filter(|component| component.is_spout());
         spouts.fold(Totals::default(), |sum, spout| Totals {
-            emitted: sum.emitted + spout.emitted,
-            acked: sum.acked + spout.acked,
-            failed: sum.failed + spout.failed,
-            given_up: sum.given_up + spout.given_up,
-            pending: sum.pending + spout.pending,
+            emitted: sum.emitted.saturating_add(spout.emitted),
+            acked: sum.acked.saturating_add(spout.acked),
+            failed: sum.failed.saturating_add(spout.failed),
+            given_up: sum.given_up.saturating_add(spout.given_up),
+            pending: sum.pending.saturating_add(spout.pending),
         })
     }
 }

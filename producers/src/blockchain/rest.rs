@@ -124,7 +124,7 @@ fn checked(hash: String) -> Result<String, RestError> {
 }
 
 /// The blocks of a page of mempool.space, each as the websocket would have told it.
-fn mempool_page(page: &[u8]) -> Result<Vec<FetchedBlock>, RestError> {
+pub(super) fn mempool_page(page: &[u8]) -> Result<Vec<FetchedBlock>, RestError> {
     #[derive(Deserialize)]
     struct Block {
         id: String,
@@ -147,7 +147,7 @@ fn mempool_page(page: &[u8]) -> Result<Vec<FetchedBlock>, RestError> {
 }
 
 /// Cuts a `rawblock`, which may have megabytes, to its first transaction. All other bytes stay as received.
-fn cut_to_coinbase(body: &Bytes) -> Result<FetchedBlock, RestError> {
+pub(super) fn cut_to_coinbase(body: &Bytes) -> Result<FetchedBlock, RestError> {
     #[derive(Deserialize)]
     struct Block<'a> {
         hash: String,
@@ -157,7 +157,10 @@ fn cut_to_coinbase(body: &Bytes) -> Result<FetchedBlock, RestError> {
         #[serde(borrow)]
         tx: &'a RawValue,
     }
-    let block: Block<'_> = serde_json::from_slice(body)?;
+    // JSON is UTF-8, and what the parser passes over goes into the log as well.
+    let text =
+        std::str::from_utf8(body).map_err(|error| RestError::Garbage(format!("not UTF-8: {error}")))?;
+    let block: Block<'_> = serde_json::from_str(text)?;
     let transactions = block.tx.get();
     let coinbase = first_element(transactions)?;
 
@@ -216,6 +219,14 @@ mod tests {
         let body = format!(r#"{{"hash":"{A}","height":1,"tx":[]}}"#);
         let error = cut_to_coinbase(&body.into()).unwrap_err();
         assert!(error.to_string().contains("an array with the coinbase transaction"), "{error}");
+    }
+
+    #[test]
+    fn a_block_that_is_no_text_is_refused_wherever_it_is_none() {
+        let body = format!(r#"{{"hash":"{A}","height":1,"tx":[1],"z":"!"}}"#).replace('!', "\u{7f}");
+        let body = body.bytes().map(|byte| if byte == 0x7f { 0xff } else { byte }).collect();
+        let error = cut_to_coinbase(&body).unwrap_err();
+        assert!(error.to_string().contains("not UTF-8"), "{error}");
     }
 
     #[test]

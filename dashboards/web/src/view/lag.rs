@@ -28,9 +28,9 @@ pub(super) fn lag(lags: &[Lag]) -> Markup {
     for lag in lags {
         let topic = topics.entry(&lag.committed.topic).or_default();
         topic.partitions += 1;
-        topic.end += lag.end_offset;
-        topic.committed += lag.committed.offset;
-        topic.behind += lag.records();
+        topic.end = topic.end.saturating_add(lag.end_offset);
+        topic.committed = topic.committed.saturating_add(lag.committed.offset);
+        topic.behind = topic.behind.saturating_add(lag.records());
         topic.worst = topic.worst.max((lag.records(), lag.committed.partition));
     }
     let columns = ["Topic", "Partitions", "Messages", "Committed", "Behind", "Partition furthest behind"];

@@ -1,12 +1,13 @@
 //! Who earned most, by day and by month.
 
 use maud::{Markup, html};
+use rust_decimal::Decimal;
 
 use super::figure::{euro, nothing};
 use crate::{
     documents::Miner,
     format,
-    market::{Market, Ranking},
+    market::{Market, Ranking, sum},
     query::{Period, View},
 };
 
@@ -104,9 +105,9 @@ fn summed(others: &[Miner]) -> Miner {
     Miner {
         period: String::new(),
         miner: format!("{} others", others.len()),
-        blocks: others.iter().map(|miner| miner.blocks).sum(),
-        reward_sat: others.iter().map(|miner| miner.reward_sat).sum(),
-        reward_eur: others.iter().map(|miner| miner.reward_eur).sum(),
+        blocks: sum(others.iter().map(|miner| miner.blocks)),
+        reward_sat: sum(others.iter().map(|miner| miner.reward_sat)),
+        reward_eur: others.iter().fold(Decimal::ZERO, |sum, miner| sum.saturating_add(miner.reward_eur)),
         priced_share: 1.0,
     }
 }
