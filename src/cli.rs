@@ -255,3 +255,27 @@ fn parse_speed(text: &str) -> Result<f64, String> {
 
 /// Beyond this factor a feed is faster run by `replay`, which does not wait at all.
 const SPEED_MAX: f64 = 1_000_000.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_range_that_is_not_empty() {
+        assert_eq!(parse_seeds("0..1000"), Ok(0..1000));
+        assert_eq!(parse_seeds("18446744073709551614..18446744073709551615"), Ok(u64::MAX - 1..u64::MAX));
+        for strange in
+            ["", "..", "7", "5..5", "9..3", "-1..3", "0..=3", "0...3", "a..b", "0..18446744073709551616"]
+        {
+            assert!(parse_seeds(strange).is_err(), "{strange}");
+        }
+    }
+
+    #[test]
+    fn a_speed_is_a_number_above_zero_and_within_its_limit() {
+        assert_eq!(parse_speed("0.5"), Ok(0.5));
+        for strange in ["", "0", "-1", "nan", "inf", "1e300", "1000001", "fast"] {
+            assert!(parse_speed(strange).is_err(), "{strange}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 
 mod dialect;
 mod errands;
+pub(crate) mod fuzzing;
 mod holder;
 mod rest;
 mod session;

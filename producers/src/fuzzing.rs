@@ -1,10 +1,15 @@
-//! Ways in for `fuzz/`, which throws bytes at whatever reads files. No part of what the crate promises.
+//! Ways in for `fuzz/`, which throws bytes at whatever reads files and answers. No part of what the crate promises.
 
 use std::io;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use reqwest::header::{HeaderMap, HeaderValue, RETRY_AFTER};
 use trombe_connectors::Message;
 
+pub use crate::blockchain::fuzzing::{block_page, heard, whole_block};
 use crate::feed::{prices_csv, recording};
+use crate::http;
 use crate::message::{Event, Topic};
 use crate::record::Entry;
 
@@ -29,4 +34,10 @@ pub fn recording_line(topic: Topic, message: &Message) -> Option<Vec<u8>> {
 /// The messages of a file of prices.
 pub fn prices_csv(content: &[u8]) -> Vec<Event> {
     prices_csv::read(content)
+}
+
+/// The wait that a `Retry-After` asks for.
+pub fn retry_after(value: &[u8], now: DateTime<Utc>) -> Option<Duration> {
+    let value = HeaderValue::from_bytes(value).ok()?;
+    http::retry_after(&HeaderMap::from_iter([(RETRY_AFTER, value)]), now)
 }

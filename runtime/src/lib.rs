@@ -79,6 +79,8 @@ mod error;
 mod executor;
 mod failure;
 mod flow;
+#[doc(hidden)]
+pub mod fuzzing;
 mod grouping;
 mod key;
 mod metrics;

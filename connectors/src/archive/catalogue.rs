@@ -37,14 +37,17 @@ pub struct Manifest {
 impl Manifest {
     /// The manifest of the archive at a place; `None` if there is no archive.
     pub async fn read(place: &Place) -> Result<Option<Self>, ArchiveError> {
-        let Some(bytes) = place.get(MANIFEST).await? else { return Ok(None) };
-        let manifest: Self = serde_json::from_slice(&bytes)
+        place.get(MANIFEST).await?.map(|bytes| Self::parse(&bytes)).transpose()
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, ArchiveError> {
+        let manifest: Self = serde_json::from_slice(bytes)
             .map_err(|error| ArchiveError::damaged(MANIFEST, error.to_string()))?;
         if manifest.format != FORMAT {
             let why = format!("it has format {}; this program reads {FORMAT}", manifest.format);
             return Err(ArchiveError::damaged(MANIFEST, why));
         }
-        Ok(Some(manifest))
+        Ok(manifest)
     }
 
     /// The manifest of the archive of this origin, which is begun if there is none. `id` is what a new one is told by.

@@ -25,6 +25,8 @@ mod catalogue;
 mod columns;
 mod commit;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod names;
 mod place;
 mod reader;

@@ -172,6 +172,17 @@ impl Seen {
 /// What decides whether a search may answer something else: how many writes each shard took, and how often each of its copies was
 /// refreshed since. The first alone would change before searches do.
 pub(super) async fn revision(cluster: &Cluster, seen: &Seen, prefix: &str) -> Result<u64, IndexError> {
+    let Some(pattern) = seen.pattern(prefix) else { return Ok(0) };
+    let path = format!(
+        "{pattern}/_stats/refresh?level=shards&ignore_unavailable=true&filter_path=indices.*.uuid,\
+         indices.*.shards.*.seq_no.max_seq_no,indices.*.shards.*.refresh.external_total"
+    );
+    let answer = cluster.call(&Request::new(Method::Get, path)).await?;
+    answer.found()?.map_or(Ok(0), |body| revision_of(&body))
+}
+
+/// Of the answer about the shards.
+pub(super) fn revision_of(body: &[u8]) -> Result<u64, IndexError> {
     #[derive(Deserialize)]
     struct Stats {
         #[serde(default)]
@@ -184,13 +195,7 @@ pub(super) async fn revision(cluster: &Cluster, seen: &Seen, prefix: &str) -> Re
         #[serde(default)]
         shards: HashMap<String, Vec<Value>>,
     }
-    let Some(pattern) = seen.pattern(prefix) else { return Ok(0) };
-    let path = format!(
-        "{pattern}/_stats/refresh?level=shards&ignore_unavailable=true&filter_path=indices.*.uuid,\
-         indices.*.shards.*.seq_no.max_seq_no,indices.*.shards.*.refresh.external_total"
-    );
-    let Some(body) = cluster.call(&Request::new(Method::Get, path)).await?.found()? else { return Ok(0) };
-    let stats: Stats = parsed(&body)?;
+    let stats: Stats = parsed(body)?;
     let mut revision = 0_u64;
     for index in stats.indices.values() {
         for (shard, copies) in &index.shards {

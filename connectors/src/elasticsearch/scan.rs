@@ -148,6 +148,13 @@ async fn copy_once(cluster: &Cluster, limits: ScanLimits, index: &str) -> Result
 
 /// How many documents a page may have, so that pages of large documents stay small.
 async fn page_size(cluster: &Cluster, limits: ScanLimits, index: &str) -> Result<u64, IndexError> {
+    let path = format!("{index}/_stats/docs,store?filter_path=_all.primaries");
+    let answer = cluster.call(&Request::new(Method::Get, path)).await?;
+    answer.found()?.map_or(Ok(1), |body| page_size_of(&body, limits.read_count_max as u64))
+}
+
+/// Of the answer about an index's size.
+pub(super) fn page_size_of(body: &[u8], count_max: u64) -> Result<u64, IndexError> {
     #[derive(Deserialize)]
     struct Stats {
         #[serde(rename = "_all")]
@@ -170,12 +177,9 @@ async fn page_size(cluster: &Cluster, limits: ScanLimits, index: &str) -> Result
     struct Store {
         size_in_bytes: u64,
     }
-    let path = format!("{index}/_stats/docs,store?filter_path=_all.primaries");
-    let answer = cluster.call(&Request::new(Method::Get, path)).await?;
-    let Some(body) = answer.found()? else { return Ok(1) };
-    let Primaries { docs, store } = parsed::<Stats>(&body)?.all.primaries;
+    let Primaries { docs, store } = parsed::<Stats>(body)?.all.primaries;
     let document_bytes = (store.size_in_bytes / docs.count.max(1)).saturating_mul(COMPRESSION).max(1);
-    Ok((PAGE_BYTES / document_bytes).clamp(1, limits.read_count_max as u64))
+    Ok((PAGE_BYTES / document_bytes).clamp(1, count_max))
 }
 
 impl Sorted {

@@ -11,39 +11,18 @@ use crate::IndexError;
 impl ElasticsearchIndex {
     /// The version of the cluster, e.g. `9.5.3`.
     pub async fn version(&self) -> Result<String, IndexError> {
-        #[derive(Deserialize)]
-        struct Info {
-            version: Version,
-        }
-        #[derive(Deserialize)]
-        struct Version {
-            number: String,
-        }
         let answer = self.cluster().call(&Request::new(Method::Get, "")).await?;
-        let body = answer.found()?.unwrap_or_default();
-        Ok(parsed::<Info>(&body)?.version.number)
+        version_in(&answer.found()?.unwrap_or_default())
     }
 
     /// A composable index template as it is installed, without its name; `None` if there is none. The cluster gives it with
     /// settings as text and in its own order.
     pub async fn template(&self, name: &str) -> Result<Option<Value>, IndexError> {
-        #[derive(Deserialize)]
-        struct Templates {
-            index_templates: Vec<Template>,
-        }
-        #[derive(Deserialize)]
-        struct Template {
-            name: String,
-            index_template: Value,
-        }
         let answer = self.cluster().call(&Request::new(Method::Get, path(name)?)).await?;
         if answer.status == 404 && answer.body.starts_with(b"{") {
             return Ok(None);
         }
-        let body = answer.found()?.unwrap_or_default();
-        let mut templates = parsed::<Templates>(&body)?.index_templates;
-        templates.retain(|template| template.name == name);
-        Ok(templates.pop().map(|template| template.index_template))
+        template_in(name, &answer.found()?.unwrap_or_default())
     }
 
     /// Installs a composable index template, or replaces it. Indices that exist keep the mappings they have.
@@ -62,9 +41,7 @@ impl ElasticsearchIndex {
     pub async fn definition(&self, name: &str) -> Result<Option<Value>, IndexError> {
         let name = self.full_name(name)?;
         let answer = self.cluster().call(&Request::new(Method::Get, name)).await?;
-        let Some(body) = answer.found()? else { return Ok(None) };
-        let by_name: serde_json::Map<String, Value> = parsed(&body)?;
-        Ok(by_name.into_iter().next().map(|(_, definition)| definition))
+        answer.found()?.map_or(Ok(None), |body| definition_in(&body))
     }
 
     /// Creates an index as the template of its name says. Whether it was this call that did so. The name is without the prefix.
@@ -103,6 +80,38 @@ impl ElasticsearchIndex {
         }
         Ok(())
     }
+}
+
+pub(super) fn version_in(body: &[u8]) -> Result<String, IndexError> {
+    #[derive(Deserialize)]
+    struct Info {
+        version: Version,
+    }
+    #[derive(Deserialize)]
+    struct Version {
+        number: String,
+    }
+    Ok(parsed::<Info>(body)?.version.number)
+}
+
+pub(super) fn template_in(name: &str, body: &[u8]) -> Result<Option<Value>, IndexError> {
+    #[derive(Deserialize)]
+    struct Templates {
+        index_templates: Vec<Template>,
+    }
+    #[derive(Deserialize)]
+    struct Template {
+        name: String,
+        index_template: Value,
+    }
+    let mut templates = parsed::<Templates>(body)?.index_templates;
+    templates.retain(|template| template.name == name);
+    Ok(templates.pop().map(|template| template.index_template))
+}
+
+pub(super) fn definition_in(body: &[u8]) -> Result<Option<Value>, IndexError> {
+    let by_name: serde_json::Map<String, Value> = parsed(body)?;
+    Ok(by_name.into_iter().next().map(|(_, definition)| definition))
 }
 
 fn is_already_there(body: &[u8]) -> bool {

@@ -27,6 +27,8 @@ mod config;
 mod consumer;
 mod context;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod group;
 mod poll;
 mod producer;

@@ -1,6 +1,8 @@
 //! Kibana's saved objects: importing them, and reading them back. 7.10 and later.
 
 mod config;
+#[doc(hidden)]
+pub mod fuzzing;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -136,20 +138,7 @@ impl Kibana {
             .post("_import?overwrite=true")
             .header(CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"))
             .body(body);
-        let answer = self.send(request).await?;
-        let Ok(imported) = serde_json::from_str::<Imported>(&answer.body) else {
-            return Err(answer.strange(&self.base));
-        };
-        if answer.status == StatusCode::OK && imported.success && imported.success_count == count {
-            return Ok(());
-        }
-        let failed = count.saturating_sub(imported.success_count).max(imported.errors.len());
-        let mut why: Vec<String> = imported.errors.iter().take(NAMED_MAX).map(told).collect();
-        why.extend(imported.message);
-        if why.is_empty() {
-            why.push("without a reason".to_owned());
-        }
-        Err(KibanaError::NotImported { count: failed, why: why.join("; ") })
+        self.send(request).await?.imported(&self.base, count)
     }
 
     /// Those of the objects that are there, as Kibana exports them.
@@ -161,19 +150,8 @@ impl Kibana {
                 wanted.iter().map(|name| json!({ "type": name.kind, "id": name.id })).collect();
             let body = json!({ "objects": objects, "excludeExportDetails": true }).to_string();
             let request = self.post("_export").header(CONTENT_TYPE, "application/json").body(body);
-            let answer = self.send(request).await?;
-            if answer.status == StatusCode::OK {
-                let lines: Result<_, _> = answer.body.lines().map(serde_json::from_str).collect();
-                return lines.map_err(|_| answer.strange(&self.base));
-            }
-            let refused: Refused = serde_json::from_str(&answer.body).unwrap_or_default();
-            let before = wanted.len();
-            wanted.retain(|name| {
-                let is_it = |missing: &Missing| missing.kind == name.kind && missing.id == name.id;
-                !refused.attributes.objects.iter().any(is_it)
-            });
-            if wanted.len() == before {
-                return Err(answer.strange(&self.base));
+            if let Some(objects) = self.send(request).await?.exported(&self.base, &mut wanted)? {
+                return Ok(objects);
             }
         }
         Ok(Vec::new())
@@ -218,6 +196,42 @@ struct Answer {
 }
 
 impl Answer {
+    /// To an import of so many objects.
+    fn imported(&self, url: &str, count: usize) -> Result<(), KibanaError> {
+        let Ok(imported) = serde_json::from_str::<Imported>(&self.body) else {
+            return Err(self.strange(url));
+        };
+        if self.status == StatusCode::OK && imported.success && imported.success_count == count {
+            return Ok(());
+        }
+        let failed = count.saturating_sub(imported.success_count).max(imported.errors.len()).max(1);
+        let mut why: Vec<String> = imported.errors.iter().take(NAMED_MAX).map(told).collect();
+        why.extend(imported.message);
+        if why.is_empty() {
+            why.push("without a reason".to_owned());
+        }
+        Err(KibanaError::NotImported { count: failed, why: why.join("; ") })
+    }
+
+    /// To an export: the objects, or `None` if some are missing, which are not wanted any more then.
+    fn exported(
+        &self,
+        url: &str,
+        wanted: &mut BTreeSet<&ObjectName>,
+    ) -> Result<Option<Vec<Value>>, KibanaError> {
+        if self.status == StatusCode::OK {
+            let lines: Result<_, _> = self.body.lines().map(serde_json::from_str).collect();
+            return lines.map(Some).map_err(|_| self.strange(url));
+        }
+        let refused: Refused = serde_json::from_str(&self.body).unwrap_or_default();
+        let before = wanted.len();
+        wanted.retain(|name| {
+            let is_it = |missing: &Missing| missing.kind == name.kind && missing.id == name.id;
+            !refused.attributes.objects.iter().any(is_it)
+        });
+        if wanted.len() == before { Err(self.strange(url)) } else { Ok(None) }
+    }
+
     fn strange(&self, url: &str) -> KibanaError {
         let shown = self.body.chars().take(SHOWN_CHARS_MAX).collect();
         KibanaError::Strange { url: url.to_owned(), status: self.status.as_u16(), shown }

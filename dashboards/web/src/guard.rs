@@ -59,7 +59,7 @@ fn host(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// Whether a `Host` header names this server. An IP address always may: DNS rebinding needs a name.
-fn is_answered(host: &str, allowed: &[String]) -> bool {
+pub(crate) fn is_answered(host: &str, allowed: &[String]) -> bool {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,

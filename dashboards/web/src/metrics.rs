@@ -14,13 +14,17 @@ use axum::{
 use trombe_connectors::Lag;
 
 use crate::{
-    Counter,
+    Counter, Status,
     hub::Hub,
     snapshot::{Component, Edge, Snapshot},
 };
 
 pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
-    let status = hub.fresh_status();
+    let text = exposition(&hub.fresh_status());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+}
+
+pub(crate) fn exposition(status: &Status) -> String {
     let mut text = Exposition::default();
     text.family("trombe_ready", "gauge", "Whether everything needed is there.");
     text.sample("trombe_ready", &[], u8::from(status.ready));
@@ -30,7 +34,7 @@ pub(crate) async fn metrics(State(hub): State<Arc<Hub>>) -> Response {
     }
     consumers(&mut text, &status.lag);
     counters(&mut text, &status.counters);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.0).into_response()
+    text.0
 }
 
 fn components(text: &mut Exposition, snapshot: &Snapshot) {

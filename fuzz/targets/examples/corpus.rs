@@ -6,7 +6,7 @@ use btc_fuzz_targets::TARGETS;
 
 fn main() -> std::io::Result<()> {
     let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../corpus");
-    for target in TARGETS {
+    for &target in TARGETS {
         let folder = corpus.join(target.name);
         std::fs::create_dir_all(&folder)?;
         for (number, seed) in (target.seeds)().iter().enumerate() {

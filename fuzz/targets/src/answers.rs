@@ -1,9 +1,10 @@
-//! What comes over HTTP: the page's queries, Elasticsearch's answers.
+//! What comes over HTTP: the page's queries, the answers of Elasticsearch and Kibana.
 
 use btc_dashboard_web::fuzzing as page;
 use chrono::DateTime;
 use trombe_connectors::Document;
 use trombe_connectors::elasticsearch::fuzzing as index;
+use trombe_connectors::kibana::{KibanaError, ObjectName, fuzzing as kibana};
 
 use crate::{choose, chosen, texts};
 
@@ -40,7 +41,7 @@ fn documents() -> [Document; 2] {
 
 /// Of an answer either everything is understood or nothing; a body holds each source as it stands, on a line of its own.
 pub(crate) fn check_elasticsearch(data: &[u8]) -> bool {
-    let Some((choice, body)) = choose(data, 5) else { return false };
+    let Some((choice, body)) = choose(data, 8) else { return false };
     let documents = documents();
     let asked: Vec<&Document> = documents.iter().collect();
     match choice {
@@ -59,6 +60,12 @@ pub(crate) fn check_elasticsearch(data: &[u8]) -> bool {
             assert!(told.starts_with("HTTP 400"), "{told}");
             true
         }
+        5 => index::setup_answer("btc", body),
+        6 => index::revision_answer(body).is_some(),
+        7 => index::page_size_answer(body, 500).is_some_and(|size| {
+            assert!((1..=500).contains(&size), "{size}");
+            true
+        }),
         _ => check_bulk_body(body),
     }
 }
@@ -83,6 +90,58 @@ pub(crate) fn elasticsearch_seeds() -> Vec<Vec<u8>> {
     let bulk = r#"{"errors":true,"items":[{"index":{"_index":"btc","_id":"a","status":201}},{"index":{"_index":".ds-btc-2024.10.19-000001","_id":"b\"é","status":429,"error":{"type":"es_rejected_execution_exception","reason":"full"}}}]}"#;
     let search = r#"{"took":1,"timed_out":false,"_scroll_id":"x","_shards":{"total":3,"successful":3,"failed":0},"hits":{"total":{"value":1,"relation":"eq"},"hits":[{"_id":"a","_version":7,"_source":{ "x": 1.50 },"sort":[1727740800000]}]}}"#;
     let fault = r#"{"error":{"type":"mapper_parsing_exception","reason":"no","caused_by":{"type":"c","reason":"d"}},"status":400}"#;
+    let template = r#"{"index_templates":[{"name":"btc","index_template":{"index_patterns":["btc"]}}]}"#;
+    let revision = r#"{"indices":{"btc":{"uuid":"u","shards":{"0":[{"seq_no":{"max_seq_no":7},"refresh":{"external_total":3}}]}}}}"#;
+    let size =
+        r#"{"_all":{"primaries":{"docs":{"count":3},"store":{"size_in_bytes":18446744073709551615}}}}"#;
     let get = r#"{"docs":[{"_index":"btc","_id":"a","_version":7,"found":true,"_source":{ "x": 1.50 }}]}"#;
-    vec![chosen(0, bulk), chosen(1, search), chosen(2, fault), chosen(3, r#"{ "x": "é" }"#), chosen(4, get)]
+    vec![
+        chosen(0, bulk),
+        chosen(1, search),
+        chosen(2, fault),
+        chosen(3, r#"{ "x": "é" }"#),
+        chosen(4, get),
+        chosen(5, template),
+        chosen(5, r#"{"version":{"number":"9.5.3"}}"#),
+        chosen(6, revision),
+        chosen(7, size),
+    ]
+}
+
+/// All of an import is good or the reason is told; the rounds of an export come to an end.
+pub(crate) fn check_kibana(data: &[u8]) -> bool {
+    const STATUSES: [u16; 3] = [200, 400, 404];
+    let Some((choice, body)) = choose(data, 2 * STATUSES.len()) else { return false };
+    let (status, body) = (STATUSES[choice / 2], String::from_utf8_lossy(body));
+    if choice % 2 == 0 {
+        return match kibana::imported(status, &body, 2) {
+            Ok(()) => true,
+            Err(KibanaError::NotImported { count, why }) => {
+                assert!(count > 0 && !why.is_empty(), "{count} objects were not imported: {why:?}");
+                true
+            }
+            Err(_) => false,
+        };
+    }
+    let wanted = ["a", "b"].map(|id| ObjectName { kind: "dashboard".to_owned(), id: id.to_owned() });
+    match kibana::exported(status, &body, &wanted) {
+        Ok(Ok(_)) => assert_eq!(status, 200),
+        Ok(Err(left)) => assert!(left < wanted.len(), "the same is asked for again"),
+        Err(_) => return false,
+    }
+    true
+}
+
+pub(crate) fn kibana_seeds() -> Vec<Vec<u8>> {
+    let refused = r#"{"success":false,"successCount":1,"errors":[{"type":"dashboard","id":"a","error":{"type":"conflict"}}]}"#;
+    let missing = r#"{"statusCode":400,"attributes":{"objects":[{"type":"dashboard","id":"b","error":{"statusCode":404}}]}}"#;
+    vec![
+        chosen(0, r#"{"success":true,"successCount":2}"#),
+        chosen(0, refused),
+        // All of them, and yet not: that some were not imported has to be told.
+        chosen(0, r#"{"success":false,"successCount":2}"#),
+        chosen(1, "{\"id\":\"a\"}\n{\"id\":\"b\"}"),
+        chosen(2, r#"{"statusCode":400,"message":"Unable to parse"}"#),
+        chosen(3, missing),
+    ]
 }

@@ -5,10 +5,15 @@
 //! mutations of them.
 
 mod answers;
+#[cfg(feature = "archive")]
+mod archive;
 mod chain;
+mod engine;
 mod files;
 mod mutation;
+mod page;
 mod prices;
+mod providers;
 mod settings;
 mod stored;
 
@@ -26,7 +31,7 @@ pub struct Target {
 }
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: &[Target] = &[
     Target { name: "price", check: prices::check, seeds: prices::seeds },
     Target { name: "chain", check: chain::check, seeds: chain::seeds },
     Target { name: "layout", check: chain::check_layout, seeds: chain::layout_seeds },
@@ -45,6 +50,16 @@ pub const TARGETS: [Target; 15] = [
         check: answers::check_elasticsearch,
         seeds: answers::elasticsearch_seeds,
     },
+    Target { name: "kibana", check: answers::check_kibana, seeds: answers::kibana_seeds },
+    Target { name: "providers", check: providers::check, seeds: providers::seeds },
+    Target { name: "state_record", check: stored::check_state_record, seeds: stored::state_record_seeds },
+    Target { name: "lineage", check: engine::check_lineage, seeds: engine::lineage_seeds },
+    Target { name: "strike", check: engine::check_strike, seeds: engine::strike_seeds },
+    Target { name: "documents", check: page::check_documents, seeds: page::document_seeds },
+    Target { name: "status", check: page::check_status, seeds: page::status_seeds },
+    Target { name: "host", check: page::check_host, seeds: page::host_seeds },
+    #[cfg(feature = "archive")]
+    Target { name: "archive", check: archive::check, seeds: archive::seeds },
     Target { name: "configuration", check: settings::check, seeds: settings::seeds },
 ];
 
@@ -54,8 +69,8 @@ pub const TARGETS: [Target; 15] = [
 ///
 /// There is none.
 pub fn target(name: &str) -> Target {
-    let found = TARGETS.into_iter().find(|target| target.name == name);
-    found.expect("a name of TARGETS")
+    let found = TARGETS.iter().find(|target| target.name == name);
+    *found.expect("a name of TARGETS")
 }
 
 /// The first byte chooses among so many, the rest is what is read.

@@ -2,6 +2,7 @@
 
 use btc_topology::fuzzing::{self, Row};
 use bytes::Bytes;
+use trombe_connectors::kafka::fuzzing::state_record;
 use trombe_connectors::{Message, Position, Record};
 
 use crate::{choose, chosen, texts};
@@ -99,4 +100,36 @@ pub(crate) fn envelope_seeds() -> Vec<Vec<u8>> {
     texts(&[
         r#"{"index":"btc-value","id":"a","version":3,"timestamp":"2024-10-19T00:00:00Z","source":{ "eur_exact":"1.10", "n": 1.0e3 }}"#,
     ])
+}
+
+/// Three fields behind their lengths (key, expiry, value): a record that is understood is written again with the same key and value.
+pub(crate) fn check_state_record(data: &[u8]) -> bool {
+    let Some((key, rest)) = field(data) else { return false };
+    let Some((expires_ms, value)) = field(rest) else { return false };
+    let expires_ms = (!expires_ms.is_empty()).then_some(expires_ms);
+    let value = (!value.is_empty()).then_some(value);
+    let Some(again) = state_record(key, value, expires_ms) else { return false };
+    assert_eq!((again.0.as_slice(), again.1.as_deref()), (key, value));
+    let digits = again.2.map(|at| at.to_string());
+    assert_eq!(state_record(key, value, digits.as_deref().map(str::as_bytes)), Some(again));
+    true
+}
+
+fn field(data: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = data.split_first()?;
+    rest.split_at_checked(usize::from(*length))
+}
+
+pub(crate) fn state_record_seeds() -> Vec<Vec<u8>> {
+    let row = |key: &[u8], expires_ms: &[u8], value: &[u8]| {
+        let field = |bytes: &[u8]| [&[u8::try_from(bytes.len()).expect("a short field")], bytes].concat();
+        [field(key), field(expires_ms), value.to_vec()].concat()
+    };
+    vec![
+        row(b"e\0\x05countthe", b"", b"7"),
+        row(b"e\0\x05countthe", b"1727740800000", b"7"),
+        row(b"e\0\x05countthe", b"", b""),
+        row(b"ffeed", b"", b"sample"),
+        row(b"o", b"", b"host:1"),
+    ]
 }

@@ -32,7 +32,7 @@
 //! library's queues (`producer_queue_bytes_max`, `consumer_queue_bytes_max`).
 
 mod config;
-mod record;
+pub(super) mod record;
 mod restore;
 mod table;
 mod transaction;

@@ -92,6 +92,23 @@ fn parse(key: &[u8], value: Option<&[u8]>, expires_ms: Option<&[u8]>) -> Option<
     }
 }
 
+/// Key, value and expiry of a record.
+pub(in crate::kafka) type Written = (Vec<u8>, Option<Vec<u8>>, Option<i64>);
+
+/// A record as it would be written; `None` as for [`read`].
+pub(in crate::kafka) fn rewritten(
+    key: &[u8],
+    value: Option<&[u8]>,
+    expires_ms: Option<&[u8]>,
+) -> Option<Written> {
+    let record = match parse(key, value, expires_ms)? {
+        Said::Entry(change) => Record::entry(&change).ok()?,
+        Said::Fact { name, value } => Record::fact(&name, &value),
+        Said::Owner(name) => Record::owner(&name),
+    };
+    Some((record.key, record.value, record.expires_ms))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -234,6 +234,13 @@ fn page_of(pages: &mut Vec<Page>, number: u64) -> &mut Page {
     &mut pages[at]
 }
 
+/// A row as it would be written; `None`: it is none.
+pub(crate) fn rewritten(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (partition, number, source) = read_key(key)?;
+    let id = PageId { source: 0, partition, group: u16::from_be_bytes(*key.first_chunk()?), number };
+    Some((write_key(id, source), Page::read(number, value)?.write()))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -349,6 +356,8 @@ mod tests {
         let rows = [
             ("no length of paths", page(0), Vec::new()),
             ("another length of paths", page(0), vec![1]),
+            ("no tuple", page(0), vec![0]),
+            ("no tuple with a path", page(0), vec![8]),
             ("half a place", page(0), vec![0, 1]),
             ("half a path", page(0), good[..good.len() - 1].to_vec()),
             ("a place of the next page", page(0), vec![0, 0, 0x10]),

@@ -75,7 +75,7 @@ impl Page {
         let (places, paths) = bytes.split_at_checked(count * 2)?;
         let (places, []) = places.as_chunks() else { return None };
         let (paths, []) = paths.as_chunks() else { return None };
-        if paths.len() != count * usize::from(*width == 8) {
+        if count == 0 || paths.len() != count * usize::from(*width == 8) {
             return None;
         }
         let places: Vec<u16> = places.iter().map(|place| u16::from_le_bytes(*place)).collect();
