@@ -45,7 +45,14 @@ fn crates_depend_only_as_the_layers_allow() {
         ("btc-dashboard-web", &["trombe-connectors", "trombe", "btc-topology"][..]),
         (
             "btc-fuzz-targets",
-            &["btc-records", "trombe-connectors", "btc-producers", "btc-topology", "btc-dashboard-web"][..],
+            &[
+                "trombe",
+                "btc-records",
+                "trombe-connectors",
+                "btc-producers",
+                "btc-topology",
+                "btc-dashboard-web",
+            ][..],
         ),
         (
             "bitcoin-dashboard",
