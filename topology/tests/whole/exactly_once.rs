@@ -12,6 +12,8 @@ use btc_topology::{FeedOver, Health, LogSpout, LogSpoutOptions, StoredState};
 use trombe::{Config, Failure, Nothing, StatefulBolt, Topology, stored_state};
 use trombe_connectors::{KafkaConfig, KafkaLog, KafkaState, KafkaStateConfig, Log, Message, TopicOptions};
 
+use crate::world::brokers;
+
 const TEXT: &str = "text";
 const PARTITIONS: u32 = 3;
 const SENTENCES: u32 = 30_000;
@@ -170,6 +172,7 @@ fn write_text(config: &KafkaConfig) {
 fn words_are_counted_once_by_processes_that_are_killed_and_taken_over_from() {
     let now = UNIX_EPOCH.elapsed().unwrap();
     let prefix = format!("test-exactly-once-{}-{}-", id(), now.as_micros());
+    let _brokers = brokers();
     let Some(config) = kafka(&prefix) else {
         eprintln!("skipped: exactly_once: TROMBE_KAFKA names no brokers");
         return;

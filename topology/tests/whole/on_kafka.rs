@@ -12,7 +12,7 @@ use trombe_connectors::{KafkaConfig, KafkaLog, Log, Message, TopicOptions};
 
 use crate::market::market;
 use crate::same_documents::reference;
-use crate::world::{World, assert_same, config, end, until};
+use crate::world::{World, assert_same, brokers, config, end, until};
 
 /// A log of the test's own on the brokers that the environment names.
 fn kafka(test: &str) -> Option<KafkaLog> {
@@ -33,6 +33,7 @@ fn kafka(test: &str) -> Option<KafkaLog> {
 
 #[test]
 fn the_documents_are_those_of_the_embedded_log() {
+    let _brokers = brokers();
     let Some(log) = kafka("the_documents_are_those_of_the_embedded_log") else { return };
     let (world, messages) = (World::new(), market());
     world.block_on(create_topics(&log, &config(1))).unwrap();
@@ -76,6 +77,7 @@ fn member(log: &KafkaLog, seen: &Seen, feed_over: &FeedOver) -> Running {
 
 #[test]
 fn partitions_move_between_topologies_without_lost_or_doubled_work() {
+    let _brokers = brokers();
     let Some(log) = kafka("partitions_move_between_topologies_without_lost_or_doubled_work") else { return };
     let world = World::new();
     let options = TopicOptions { partitions: 9, retention_ms: None };

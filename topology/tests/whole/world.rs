@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use btc_topology::{
@@ -26,6 +26,12 @@ pub(crate) struct World {
     pub(crate) health: Health,
     pub(crate) feed_over: FeedOver,
     tokio: tokio::runtime::Runtime,
+}
+
+/// Tests on real brokers have these to themselves: a rebalance that comes too late gives records twice, rightly.
+pub(crate) fn brokers() -> MutexGuard<'static, ()> {
+    static BROKERS: Mutex<()> = Mutex::new(());
+    BROKERS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Limits that make every mechanism work: small batches, frequent commits, no long waits.
