@@ -1,4 +1,5 @@
-//! What becomes of the cost as a log has more partitions, and as a history is longer. Every point is a process of its own.
+//! What becomes of the cost as a log has more partitions, a history is longer, and state on disk has more keys. Every point is a process of
+//! its own.
 #![expect(clippy::print_stdout, reason = "the tables are the result")]
 
 use std::error::Error;
@@ -6,8 +7,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use btc_topology::{FeedOver, Health, LogSpout, LogSpoutOptions, TRANSACTIONS, TopologyConfig};
-use trombe::{Config, Topology};
+use btc_topology::{FeedOver, Health, LogSpout, LogSpoutOptions, StoredState, TRANSACTIONS, TopologyConfig};
+use trombe::{Config, Guarantee, Nothing, StatefulBolt, Topology};
 use trombe_connectors::{Log, TopicOptions};
 
 use crate::message::transaction;
@@ -17,6 +18,8 @@ use crate::{Store, end_to_end};
 const MESSAGES: u64 = 100_000;
 const MESSAGES_PER_DAY: u64 = 2_000;
 const DAY_S: u64 = 86_400;
+/// Tuples, each of any key, once there is state for all keys.
+const TUPLES: u64 = 1_000_000;
 /// How long an idle topology is looked at.
 const IDLE: Duration = Duration::from_secs(5);
 
@@ -27,7 +30,8 @@ pub(crate) fn growth(mut arguments: impl Iterator<Item = String>) -> Result<(), 
     match kind.as_str() {
         "partitions" => partitions(size),
         "days" => days(size),
-        _ => Err(format!("{kind} does not grow: it is partitions or days").into()),
+        "keys" => keys(size),
+        _ => Err(format!("{kind} does not grow: it is partitions, days or keys").into()),
     }
 }
 
@@ -39,7 +43,12 @@ fn tables() -> Result<(), Box<dyn Error>> {
         "\n| days | transactions | CPU s from log to index | CPU us a transaction | wall s | memory, MiB |"
     );
     println!("|---|---|---|---|---|---|");
-    rows("days", &[1, 7, 30, 90, 365])
+    rows("days", &[1, 7, 30, 90, 365])?;
+    println!(
+        "\n| keys on disk | CPU us a new key | CPU us a tuple of any key | tuples/s | memory, MiB | file, MiB |"
+    );
+    println!("|---|---|---|---|---|---|");
+    rows("keys", &[10, 1_000, 100_000, 1_000_000, 10_000_000])
 }
 
 fn rows(kind: &str, sizes: &[u32]) -> Result<(), Box<dyn Error>> {
@@ -93,6 +102,46 @@ fn days(count: u32) -> Result<(), Box<dyn Error>> {
     let each_us = cpu * 1e6 / messages as f64;
     println!("| {count} | {messages} | {cpu:.2} | {each_us:.1} | {took:.1} | {memory:.0} |");
     Ok(())
+}
+
+/// Counts tuples by key, first one of each key, then some of any; the counts are in the embedded store.
+fn keys(count: u32) -> Result<(), Box<dyn Error>> {
+    let (store, count) = (Store::create()?, u64::from(count));
+    let (new_us, _) = counted(&store, 0..count)?;
+    let any = move |number: u64| (number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % count;
+    let (each_us, rate) = counted(&store, (0..TUPLES).map(any))?;
+    let (memory, file) = (anon_mib(), store.file_mib()?);
+    println!("| {count} | {new_us:.1} | {each_us:.1} | {rate:.0} | {memory:.0} | {file} |");
+    Ok(())
+}
+
+/// The processor time of a tuple in microseconds, and tuples a second.
+fn counted<K>(store: &Store, keys: K) -> Result<(f64, f64), Box<dyn Error>>
+where
+    K: Iterator<Item = u64> + Clone + Send + Sync + 'static,
+{
+    let topology = Topology::new("keys");
+    topology.state(StoredState::new(store.log.clone()));
+    let counts = topology.spout("keys", keys).by(|key| key).tasks(2).guarantee(Guarantee::AtLeastOnce);
+    counts.stateful("count", || Count).end();
+    let (begun, before) = (Instant::now(), cpu_s());
+    let summary = topology.start(Config::default())?.wait();
+    #[expect(clippy::cast_precision_loss, reason = "a figure of a few digits")]
+    let tuples = summary.acked as f64;
+    Ok(((cpu_s() - before) * 1e6 / tuples, tuples / begun.elapsed().as_secs_f64()))
+}
+
+struct Count;
+
+impl StatefulBolt for Count {
+    type In = u64;
+    type State = u64;
+    type Out = Nothing;
+
+    fn update(&mut self, count: &mut u64, _key: &u64) -> trombe::Result {
+        *count += 1;
+        Ok(())
+    }
 }
 
 /// CPU time of the process, in seconds; NaN where there is no procfs.

@@ -1,7 +1,7 @@
 //! How many transactions a second go from the embedded log to the exported hours, and where the time goes:
 //! `cargo run --release -p btc-topology --example throughput -- [transactions] [tasks]`.
 //!
-//! `... -- growth` shows what becomes of the cost as there are more partitions, and more days.
+//! `... -- growth` shows what becomes of the cost as there are more partitions, more days, and more keys with state.
 
 mod growth;
 mod message;
@@ -40,6 +40,13 @@ impl Store {
 
     fn create_topics(&self, config: &TopologyConfig) -> Result<(), Box<dyn Error>> {
         Ok(self.tokio.block_on(create_topics(&self.log, config))?)
+    }
+
+    /// How large it is on disk.
+    fn file_mib(&self) -> std::io::Result<u64> {
+        let entries = std::fs::read_dir(&self.folder)?;
+        let bytes: std::io::Result<u64> = entries.map(|entry| Ok(entry?.metadata()?.len())).sum();
+        Ok(bytes? >> 20)
     }
 
     fn append(&self, mut messages: impl Iterator<Item = Message>) -> Result<(), Box<dyn Error>> {
