@@ -20,13 +20,27 @@ pub(crate) struct Inbox<T> {
     starved: AtomicBool,
 }
 
-/// Tuples that wait for a task.
+/// Tuples that wait for a task. What producers and consumer count lies apart, so that neither waits for the other's core.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    /// In its queue.
-    pub(crate) queued: AtomicUsize,
+    pushed: Apart,
+    popped: Apart,
     /// With their producers, until there is room in the queue.
     pub(crate) parked: AtomicUsize,
+}
+
+/// Two cache lines, as processors fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Apart(AtomicUsize);
+
+impl Waiting {
+    /// In the queue.
+    pub(crate) fn queued(&self) -> usize {
+        // Counted before they are in the queue, so that what has left it is never more than came.
+        let popped = self.popped.0.load(Ordering::Acquire);
+        self.pushed.0.load(Ordering::Acquire).wrapping_sub(popped)
+    }
 }
 
 impl<T> Inbox<T> {
@@ -53,7 +67,7 @@ impl<T> Inbox<T> {
     #[expect(clippy::result_large_err, reason = "it is moved in whole anyway, and seldom back")]
     pub(crate) fn push(&self, fragment: Fragment<T>) -> Result<(), Fragment<T>> {
         let count = fragment.batch.len();
-        self.waiting.queued.fetch_add(count, Ordering::Relaxed);
+        self.waiting.pushed.0.fetch_add(count, Ordering::Relaxed);
         let refused = match self.queue.push(fragment) {
             Ok(()) => None,
             Err(fragment) => {
@@ -69,7 +83,7 @@ impl<T> Inbox<T> {
                 Ok(())
             }
             Some(fragment) => {
-                self.waiting.queued.fetch_sub(count, Ordering::Relaxed);
+                self.waiting.pushed.0.fetch_sub(count, Ordering::Relaxed);
                 Err(fragment)
             }
         }
@@ -77,7 +91,7 @@ impl<T> Inbox<T> {
 
     pub(crate) fn pop(&self) -> Option<Fragment<T>> {
         let fragment = self.queue.pop()?;
-        self.waiting.queued.fetch_sub(fragment.batch.len(), Ordering::Relaxed);
+        self.waiting.popped.0.fetch_add(fragment.batch.len(), Ordering::Release);
         fence(Ordering::SeqCst);
         if self.starved.load(Ordering::Relaxed) && self.starved.swap(false, Ordering::AcqRel) {
             unpoisoned(&self.producers).iter().for_each(|producer| producer.notify());

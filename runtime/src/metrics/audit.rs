@@ -29,8 +29,7 @@ impl Books {
     pub(crate) fn audit(&self) -> Result<(), Imbalance> {
         self.audit_by(|task| {
             let waiting = task.waiting.get();
-            let waiting =
-                waiting.map_or(0, |w| w.queued.load(Ordering::Acquire) + w.parked.load(Ordering::Acquire));
+            let waiting = waiting.map_or(0, |w| w.queued() + w.parked.load(Ordering::Acquire));
             waiting + task.interrupted.load(Ordering::Acquire) + task.pending.load(Ordering::Acquire)
         })
     }

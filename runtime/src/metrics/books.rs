@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64 as Total, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use super::autopsies::Autopsies;
+use super::count::Count;
 use super::floors::Floors;
 use super::histogram::Histogram;
 use super::state::StateBook;
@@ -32,10 +33,12 @@ pub(crate) struct Books {
 
 /// `emitted = acked + failed + pending` holds at any time, as pending is defined by it; that pending is what really lies in queues
 /// and hands is what [`audit`](super::audit) checks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct EdgeBook {
-    pub(crate) emitted: AtomicU64,
-    pub(crate) acked: AtomicU64,
+    /// By the producer's tasks.
+    pub(crate) emitted: Count,
+    /// By the consumer's tasks.
+    pub(crate) acked: Count,
     pub(crate) failed: AtomicU64,
 }
 
@@ -68,7 +71,11 @@ pub(crate) struct TaskBook {
 
 impl Books {
     pub(crate) fn new(plan: Plan, clock: Clock, autopsies_count_max: usize) -> Self {
-        let edges = plan.edges().map(|_| EdgeBook::default()).collect();
+        let tasks_of =
+            |name: &str| plan.components.iter().find(|one| one.name == name).map_or(1, |one| one.tasks);
+        let edges =
+            plan.edges().map(|(consumer, input)| EdgeBook::new(tasks_of(&input.from), consumer.tasks));
+        let edges = edges.collect();
         let tasks =
             plan.components.iter().map(|component| (0..component.tasks).map(|_| Arc::default()).collect());
         let tasks = tasks.collect();
@@ -166,8 +173,12 @@ impl Books {
 }
 
 impl EdgeBook {
+    fn new(producers: usize, consumers: usize) -> Self {
+        Self { emitted: Count::new(producers), acked: Count::new(consumers), failed: AtomicU64::default() }
+    }
+
     pub(crate) fn pending(&self) -> i64 {
-        let done = self.acked.load(Ordering::Acquire) + self.failed.load(Ordering::Acquire);
-        self.emitted.load(Ordering::Acquire).cast_signed().wrapping_sub_unsigned(done)
+        let done = self.acked.sum() + self.failed.load(Ordering::Acquire);
+        self.emitted.sum().cast_signed().wrapping_sub_unsigned(done)
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 mod autopsies;
 pub(crate) mod books;
+pub(crate) mod count;
 pub(crate) mod floors;
 pub(crate) mod histogram;
 pub(crate) mod site;

@@ -47,7 +47,7 @@ impl Site {
     }
 
     pub(crate) fn sent(&self, edge: usize, count: usize) {
-        self.books.edges[edge].emitted.fetch_add(count as u64, Ordering::AcqRel);
+        self.books.edges[edge].emitted.add(self.task, count);
     }
 
     pub(crate) fn emitted(&self, count: usize) {
@@ -56,7 +56,7 @@ impl Site {
 
     pub(crate) fn acked(&self, edge: usize, count: usize) {
         self.own.acked.fetch_add(count as u64, Ordering::Relaxed);
-        self.books.edges[edge].acked.fetch_add(count as u64, Ordering::AcqRel);
+        self.books.edges[edge].acked.add(self.task, count);
     }
 
     pub(crate) fn failed(&self, edge: usize, count: usize) {

@@ -102,9 +102,9 @@ impl Snapshot {
         let components = books.plan.components.iter().zip(&books.tasks);
         let edges = books.plan.edges().zip(&books.edges).map(|((to, input), book)| {
             // Ends are read before the beginning, so that a tuple under way counts as pending and not as minus one.
-            let acked = book.acked.load(Ordering::Acquire);
+            let acked = book.acked.sum();
             let failed = book.failed.load(Ordering::Acquire);
-            let emitted = book.emitted.load(Ordering::Acquire);
+            let emitted = book.emitted.sum();
             let pending = emitted.cast_signed().wrapping_sub_unsigned(acked + failed);
             if pending < 0 {
                 let (from, to) = (&input.from, &to.name);
@@ -160,9 +160,7 @@ impl ComponentSnapshot {
             execute_us_p99: execute.quantile(990) / 1000,
             complete_us_p50: complete(500),
             complete_us_p99: complete(990),
-            queue_len: sum(&|task| {
-                task.waiting.get().map_or(0, |len| len.queued.load(Ordering::Relaxed) as u64)
-            }),
+            queue_len: sum(&|task| task.waiting.get().map_or(0, |waiting| waiting.queued() as u64)),
             restarts: sum(&|task| u64::from(task.restarts.load(Ordering::Relaxed))),
             state: plan.guarantee.map(|_| StateSnapshot::of(tasks.iter().map(|task| &task.state), now)),
             last_error: tasks.iter().rev().find_map(|task| unpoisoned(&task.last_error).clone()),

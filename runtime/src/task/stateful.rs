@@ -98,7 +98,9 @@ impl<B: StatefulBolt> StatefulTask<B> {
         }
         self.site.emitted(self.out.take_emitted());
         self.site.executed(count, done.saturating_sub(now));
-        self.site.failed(edge, failed);
+        if failed > 0 {
+            self.site.failed(edge, failed);
+        }
         match &mut self.snapshots {
             Some(snapshots) if is_held && failed < count => {
                 let (task, sent, begun) = (self.site.task, fragment.sent, Some(now));

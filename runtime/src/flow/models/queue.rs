@@ -75,7 +75,7 @@ fn a_full_queue_wakes_its_producer_and_keeps_the_order() {
         };
         assert_eq!(consume(&inbox, &wake, 3), [1, 2, 3]);
         producer.join().unwrap();
-        assert_eq!(inbox.waiting().queued.load(std::sync::atomic::Ordering::Relaxed), 0);
+        assert_eq!(inbox.waiting().queued(), 0);
         assert!(inbox.is_empty());
     });
 }
