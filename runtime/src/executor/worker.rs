@@ -253,7 +253,7 @@ mod tests {
     fn a_leak_is_found_while_several_workers_are_at_work() {
         let leaks: [(&str, Leak); 3] = [
             ("a tuple is sent and never comes", |books| {
-                books.edges[0].emitted.fetch_add(1, Ordering::AcqRel);
+                books.edges[0].emitted.add(0, 1);
             }),
             ("a held tuple is forgotten", |books| {
                 books.tasks[1][0].pending.fetch_add(1, Ordering::AcqRel);
