@@ -5,7 +5,9 @@ mod page;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use page::{Page, PageId, read_floor, read_key, split, write_floor_key, write_key};
+use page::{Page, PageId, page_of, read_floor, read_key, split, write_floor_key, write_key};
+
+pub(crate) use page::rewritten;
 
 use super::{StateChange, StateError, StateStore};
 use crate::flow::lineage::{Path, Position};
@@ -219,26 +221,6 @@ impl Slot<'_> {
             changed.push(id);
         }
     }
-}
-
-/// The page of that number, which is made if there is none.
-#[inline]
-fn page_of(pages: &mut Vec<Page>, number: u64) -> &mut Page {
-    let at = match pages.last() {
-        Some(last) if last.number == number => pages.len() - 1,
-        _ => pages.binary_search_by_key(&number, |page| page.number).unwrap_or_else(|at| {
-            pages.insert(at, Page::new(number));
-            at
-        }),
-    };
-    &mut pages[at]
-}
-
-/// A row as it would be written; `None`: it is none.
-pub(crate) fn rewritten(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
-    let (partition, number, source) = read_key(key)?;
-    let id = PageId { source: 0, partition, group: u16::from_be_bytes(*key.first_chunk()?), number };
-    Some((write_key(id, source), Page::read(number, value)?.write()))
 }
 
 #[cfg(test)]

@@ -94,6 +94,26 @@ pub(super) fn split(offset: u64) -> (u64, u16) {
     (offset >> PAGE_BITS, place)
 }
 
+/// The page of that number, which is made if there is none.
+#[inline]
+pub(super) fn page_of(pages: &mut Vec<Page>, number: u64) -> &mut Page {
+    let at = match pages.last() {
+        Some(last) if last.number == number => pages.len() - 1,
+        _ => pages.binary_search_by_key(&number, |page| page.number).unwrap_or_else(|at| {
+            pages.insert(at, Page::new(number));
+            at
+        }),
+    };
+    &mut pages[at]
+}
+
+/// A row as it would be written; `None`: it is none.
+pub(crate) fn rewritten(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (partition, number, source) = read_key(key)?;
+    let id = PageId { source: 0, partition, group: u16::from_be_bytes(*key.first_chunk()?), number };
+    Some((write_key(id, source), Page::read(number, value)?.write()))
+}
+
 /// Group, partition, page, and the source's name.
 pub(super) fn write_key(PageId { partition, group, number, .. }: PageId, source: &str) -> Vec<u8> {
     [&group.to_be_bytes()[..], &partition.to_be_bytes(), &number.to_be_bytes(), source.as_bytes()].concat()
