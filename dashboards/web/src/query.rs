@@ -106,14 +106,15 @@ pub(crate) enum Period {
 }
 
 impl Period {
-    /// Understands `2024-10-19` and `2024-10`.
+    /// Understands `2024-10-19` and `2024-10`, written as they are here and not otherwise, so that a view's query leads to it.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let date = |text: &str| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok();
-        match text.len() {
+        let period = match text.len() {
             10 => date(text).map(Self::Day),
             7 => date(&format!("{text}-01")).map(Self::Month),
             _ => None,
-        }
+        };
+        period.filter(|period| period.to_string() == text)
     }
 
     pub(crate) fn first_day(self) -> NaiveDate {
@@ -259,6 +260,10 @@ mod tests {
                 r#"day is "2024-02-30", but must be a date such as 2024-10-19"#,
             ),
             (params("", "", "", "2024-13"), r#"month is "2024-13", but must be a month such as 2024-10"#),
+            (
+                params("", "", "-968-10-19", ""),
+                r#"day is "-968-10-19", but must be a date such as 2024-10-19"#,
+            ),
             (params("", "", "2024-10", ""), r#"day is "2024-10", but must be a date such as 2024-10-19"#),
             (params("", "", "", "é-10-é"), r#"month is "é-10-é", but must be a month such as 2024-10"#),
         ];

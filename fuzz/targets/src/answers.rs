@@ -24,6 +24,7 @@ pub(crate) fn check_query(data: &[u8]) -> bool {
 pub(crate) fn query_seeds() -> Vec<Vec<u8>> {
     texts(&[
         "range=7d&unit=eur&day=2024-10-19&month=2024-10",
+        "day=-968-10-19",
         "from=2024-10-19T00:00:00Z&until=2024-10-20T00%3A00%3A00Z&limit=10",
         "held=miners-01ab23cd.price-0023cdef",
     ])
