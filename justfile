@@ -24,6 +24,10 @@ fuzz TARGET:
     cargo run --package btc-fuzz-targets --features archive --example corpus
     cargo +nightly fuzz run --sanitizer none --no-cfg-fuzzing {{ TARGET }} -- -max_total_time=60
 
+# A thousand simulated worlds of the Bitcoin topology, which must withstand everything within two minutes: `just simulate 1000..2000`.
+simulate SEEDS="0..1000":
+    .ci/simulate {{ SEEDS }}
+
 # The conformance suites and the end-to-end tests on three Kafka brokers and three Elasticsearch nodes, started for it.
 test-cluster:
     tests/services/run
