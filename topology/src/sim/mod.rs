@@ -8,6 +8,9 @@
 //! Each seed makes up some hours of prices, transactions and blocks, which a feed brings into a simulated log while everything goes
 //! wrong. In the end the documents of values, hours and miners must be those of an oracle that shares no code with the bolts, every
 //! document must be, byte for byte, that of an undisturbed run by one task, and nothing may be left uncommitted.
+//!
+//! A rebalance deals partitions and key groups anew among another number of tasks, after a crash. That a group hands partitions out among
+//! processes which live at the same time is not simulated: `spout/tests/rebalances.rs` has it, and `tests/whole/on_kafka.rs` on real brokers.
 
 mod market;
 mod messages;
