@@ -225,3 +225,24 @@ fn order_repetition_and_parallelism_change_no_byte() {
         }
     }
 }
+
+#[test]
+fn without_raw_transactions_all_other_documents_are_the_same() {
+    let lines = recording_of_sample();
+    let exports = ["true", "false"].map(|keeps_raw| {
+        let bench = Bench::new();
+        let file = bench.path("recording.ndjson");
+        std::fs::write(&file, &lines).unwrap();
+        bench.replay(
+            &["recording", file.to_str().unwrap()],
+            &[("BITCOIN_DASHBOARD__TOPOLOGY__RAW_TRANSACTIONS", keeps_raw)],
+        );
+        INDICES.map(|index| bench.export(index))
+    });
+    let [with, without] = &exports;
+    for ((index, with), without) in INDICES.iter().zip(with).zip(without) {
+        let expected = if *index == "btc-raw-transactions" { "" } else { with };
+        assert_eq!(expected, without, "{index}");
+        assert!(!with.is_empty(), "{index} has documents");
+    }
+}

@@ -38,6 +38,9 @@ pub struct TopologyConfig {
     pub attempts_max: Option<u32>,
     /// Tuples that a stateful task holds before it makes them durable; less when it has nothing else to do.
     pub held_count_max: usize,
+    /// Whether every transaction is also a document of `btc-raw-transactions`, which is most of what is indexed. All other documents are the same
+    /// without, and the messages stay in the log as long as it keeps them.
+    pub raw_transactions: bool,
     /// How often offsets are committed.
     pub commit_period_ms: u64,
     /// How often the consumers' lag is looked at.
@@ -93,6 +96,7 @@ impl Default for TopologyConfig {
             uncommitted_count_max: 1_000_000,
             attempts_max: Some(1_000),
             held_count_max: 8_192,
+            raw_transactions: true,
             commit_period_ms: 1_000,
             lag_period_ms: 5_000,
             poll_interval_ms: 20,

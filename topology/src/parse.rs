@@ -92,11 +92,17 @@ fn value_document(price: &PriceObservation) -> Result<Document, Failure> {
 #[derive(Debug)]
 pub(crate) struct ParseTransactions {
     pools: PoolList,
+    /// Every message is a document too.
+    keeps_raw: bool,
 }
 
 impl ParseTransactions {
-    pub(crate) fn new(pools: PoolList) -> Self {
-        Self { pools }
+    pub(crate) fn new(pools: PoolList, keeps_raw: bool) -> Self {
+        Self { pools, keeps_raw }
+    }
+
+    fn emit_raw(&self, record: &Record, out: &mut Emitter<SightedTransaction>) -> Result<(), Failure> {
+        if self.keeps_raw { emit_raw(RAW_TRANSACTIONS, record, None, out) } else { Ok(()) }
     }
 }
 
@@ -111,10 +117,10 @@ impl Bolt for ParseTransactions {
     fn execute(&mut self, record: Record, out: &mut Emitter<SightedTransaction>) -> Result<(), Failure> {
         match chain_message(&record, &self.pools) {
             Ok(ChainMessage::Transaction(transaction)) => {
-                emit_raw(RAW_TRANSACTIONS, &record, None, out)?;
+                self.emit_raw(&record, out)?;
                 out.emit(transaction.into());
             }
-            Ok(ChainMessage::Control) => emit_raw(RAW_TRANSACTIONS, &record, None, out)?,
+            Ok(ChainMessage::Control) => self.emit_raw(&record, out)?,
             Ok(ChainMessage::Blocks(_)) => {
                 let reason = "message: a block among the transactions: send it to the blocks' topic";
                 out.emit_to(&DEAD, DeadLetter::of_record(&record, &reason));

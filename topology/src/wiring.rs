@@ -73,7 +73,8 @@ impl Wiring {
         let transactions = {
             let pools = pools.clone();
             let records = self.spout("transactions", TRANSACTIONS);
-            let parse = move || ParseTransactions::new(pools.clone());
+            let keeps_raw = self.config.raw_transactions;
+            let parse = move || ParseTransactions::new(pools.clone(), keeps_raw);
             records.local_or_shuffle().tasks(tasks).bolt("parse-transactions", parse)
         };
         let understood = [prices.side(&DOCUMENTS), blocks.side(&DOCUMENTS), transactions.side(&DOCUMENTS)];
