@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use btc_producers::{FeedKind, Progress, Run, Speed};
-use btc_topology::documents::{RAW_BLOCKS, RAW_BPI, RAW_TRANSACTIONS, RawDocument};
+use btc_topology::documents::{RAW_BLOCKS, RAW_BPI, RAW_TRANSACTIONS, VOLUME};
 use chrono::{DateTime, Utc};
+use serde::Deserialize;
 use tokio::net::TcpListener;
 use trombe_connectors::{Index, Range};
 
@@ -34,10 +35,12 @@ pub(crate) async fn run(arguments: RunArgs, mut settings: Settings) -> anyhow::R
     let Some(connections) = stores.prepare(kind, &settings, &Waiting::default(), &interrupt).await? else {
         return Ok(());
     };
+    let keeps_transactions = settings.topology.raw_transactions;
     let pipeline = Pipeline::start(connections, settings.topology)?;
 
     let progress = Arc::new(Progress::new());
-    options.run = Run::Up { now: Utc::now(), since: stored_until(stores.index.as_ref()).await? };
+    options.run =
+        Run::Up { now: Utc::now(), since: stored_until(stores.index.as_ref(), keeps_transactions).await? };
     let (rest, over) = or_dropped(interrupt.clone());
     let feed = btc_producers::feed(Arc::clone(&stores.log), options, Arc::clone(&progress), over.clone());
     let mut producing = tokio::spawn(feed);
@@ -87,11 +90,20 @@ fn unhurried(kind: FeedKind) -> Speed {
     }
 }
 
+/// What is asked of a document of any index.
+#[derive(Deserialize)]
+struct Dated {
+    #[serde(rename = "@timestamp")]
+    timestamp: String,
+}
+
 /// The moment up to which everything is stored: a topic is written in the order of its times, so it is complete up to its
-/// newest message, and what has reached the index was in the log.
-async fn stored_until(store: &dyn Index) -> anyhow::Result<Option<DateTime<Utc>>> {
+/// newest message, and what has reached the index was in the log. Where raw transactions are left out of the index, and those
+/// that are in it may be of another time, the transactions tell of themselves by the hour into which the newest one falls.
+async fn stored_until(store: &dyn Index, keeps_transactions: bool) -> anyhow::Result<Option<DateTime<Utc>>> {
+    let transactions = if keeps_transactions { RAW_TRANSACTIONS } else { VOLUME };
     let mut until = Some(DateTime::<Utc>::MAX_UTC);
-    for index in [RAW_BPI, RAW_BLOCKS, RAW_TRANSACTIONS] {
+    for index in [RAW_BPI, RAW_BLOCKS, transactions] {
         let all = Range {
             index: index.to_owned(),
             from: DateTime::UNIX_EPOCH,
@@ -100,10 +112,48 @@ async fn stored_until(store: &dyn Index) -> anyhow::Result<Option<DateTime<Utc>>
         };
         let newest = store.range(&all).await?.pop();
         let newest = match newest {
-            Some(newest) => serde_json::from_str::<RawDocument>(&newest.source)?.timestamp.parse().ok(),
+            Some(newest) => serde_json::from_str::<Dated>(&newest.source)?.timestamp.parse().ok(),
             None => None,
         };
         until = until.min(newest);
     }
     Ok(until)
+}
+
+#[cfg(test)]
+mod tests {
+    use trombe_connectors::{Document, EmbeddedStore};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_start_goes_on_where_all_is_stored_whatever_the_index_leaves_out() {
+        let seven = "2024-10-29T07:00:00Z";
+        let (eight, nine) = ("2024-10-29T08:40:00Z", "2024-10-29T09:20:00Z");
+        for (stored, with, without) in [
+            (vec![], None, None),
+            (vec![(RAW_BPI, nine), (RAW_BLOCKS, eight), (RAW_TRANSACTIONS, nine)], Some(eight), None),
+            (vec![(RAW_BPI, nine), (RAW_BLOCKS, eight), (VOLUME, seven)], None, Some(seven)),
+            (
+                vec![(RAW_BPI, nine), (RAW_BLOCKS, eight), (RAW_TRANSACTIONS, seven), (VOLUME, nine)],
+                Some(seven),
+                Some(eight),
+            ),
+        ] {
+            let store = EmbeddedStore::open_in_memory().unwrap();
+            let document = |(index, time): &(&str, &str)| Document {
+                index: (*index).to_owned(),
+                id: (*time).to_owned(),
+                version: 1,
+                timestamp: time.parse().unwrap(),
+                source: format!(r#"{{"@timestamp":"{time}"}}"#),
+            };
+            store.bulk(stored.iter().map(document).collect()).await.unwrap();
+            for (keeps_transactions, expected) in [(true, with), (false, without)] {
+                let expected = expected.map(|time: &str| time.parse::<DateTime<Utc>>().unwrap());
+                let until = stored_until(&store, keeps_transactions).await.unwrap();
+                assert_eq!(until, expected, "{stored:?}, kept: {keeps_transactions}");
+            }
+        }
+    }
 }
