@@ -184,6 +184,8 @@ fn our_program_takes_the_commands_and_the_settings() {
         assert!(checked.status.success(), "{name}: {}", String::from_utf8_lossy(&checked.stderr));
         let in_force = String::from_utf8(checked.stdout).unwrap();
         assert!(in_force.contains("backend = \"cluster\""), "{name}: {in_force}");
+        // Docker starts it again whatever its exit code: it must have nothing that another one could have taken over.
+        assert!(in_force.contains("state = \"local\""), "{name}: {in_force}");
         let store = words(&service["volumes"]);
         assert_eq!(
             store.contains(&"topology:/data".to_owned()),
