@@ -29,6 +29,8 @@ const CONTESTS: [(&str, &[Contender]); 5] = [
         "word count",
         &[
             ours("wordcount", &[]),
+            ours("wordcount-once", &[]),
+            ours("wordcount-once", &["workers=1", "tasks=1"]),
             theirs("rust", "wordcount", &["threads=1"]),
             theirs("rust", "wordcount", &["threads=2"]),
             theirs("storm", "wordcount", &[]),
@@ -39,6 +41,7 @@ const CONTESTS: [(&str, &[Contender]); 5] = [
         "bitcoin",
         &[
             ours("bitcoin", &[]),
+            ours("bitcoin-once", &[]),
             theirs("rust", "bitcoin", &["threads=1"]),
             theirs("rust", "bitcoin", &["threads=2"]),
             theirs("storm", "bitcoin", &[]),
@@ -78,7 +81,10 @@ const fn theirs(peer: &'static str, workload: &'static str, settings: &'static [
 
 impl Contender {
     fn name(&self) -> String {
-        format!("{} {}", self.peer.unwrap_or("**trombe**"), self.settings.join(" "))
+        let once = if self.workload.ends_with("-once") { "exactly once" } else { "" };
+        let words =
+            [self.peer.unwrap_or("**trombe**"), once].into_iter().chain(self.settings.iter().copied());
+        words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 
     fn command(&self, kit: &Path, data: &Path) -> std::io::Result<Command> {
