@@ -162,7 +162,7 @@ pub enum StartError {
 #[error("`{component}` task {task} has ended the topology: {reason}")]
 #[non_exhaustive]
 pub struct EndError {
-    /// The component that could not go on.
+    /// The component that could not go on; `engine`, if it was none of them.
     pub component: String,
     /// The task of the component, counted from zero.
     pub task: usize,
@@ -172,7 +172,23 @@ pub struct EndError {
     pub reason: String,
 }
 
+/// What stands for a component where the engine itself is at fault.
+const ENGINE: &str = "engine";
+
 impl EndError {
+    /// The engine has panicked where no component's code runs.
+    pub(crate) fn mistake(panic: &str) -> Self {
+        let reason = format!(
+            "{panic}; this is a mistake of the engine, please report it with the log, and start the topology again"
+        );
+        Self { component: ENGINE.to_owned(), task: 0, kind: FailureKind::Fatal, reason }
+    }
+
+    /// Whether the engine's books can be wrong.
+    pub(crate) fn is_mistake(&self) -> bool {
+        self.component == ENGINE
+    }
+
     /// Whether another process has taken this one's place, so that it is not to be started again by itself.
     pub fn is_superseded(&self) -> bool {
         self.kind == FailureKind::Superseded

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::rest::Rest;
 use crate::clock::Clock;
 use crate::emitter::panic_reason;
+use crate::error::EndError;
 use crate::flow::flight::unpoisoned;
 use crate::flow::wake::Wake;
 use crate::metrics::audit::Imbalance;
@@ -99,20 +100,21 @@ impl Worker {
     }
 
     /// Steps the tasks until it is time to go. The tasks contain the panics of components, so one that comes here is a mistake
-    /// in the engine: what the tasks have is failed by being dropped, and the topology stops rather than hang.
-    pub(crate) fn run(self) {
-        let control = Arc::clone(&self.control);
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.work())) {
-            tracing::error!(
-                reason = panic_reason(&*panic),
-                "a worker has panicked, which is a mistake in the engine"
-            );
-            control.stop();
-            control.report_lull();
+    /// in the engine: what the tasks have is failed by being dropped, and the topology ends rather than hang.
+    pub(crate) fn run(mut self) {
+        let mut panic = catch_unwind(AssertUnwindSafe(|| self.work())).err();
+        // One by one: a second panic while one unwinds would abort the process.
+        for task in self.tasks.drain(..) {
+            panic = panic.or(catch_unwind(AssertUnwindSafe(move || drop(task))).err());
+        }
+        if let Some(panic) = panic {
+            self.books.end(EndError::mistake(&panic_reason(&*panic)));
+            self.control.stop();
+            self.control.report_lull();
         }
     }
 
-    fn work(mut self) {
+    fn work(&mut self) {
         self.wake.bind();
         while let Some(phase) = self.phase() {
             if self.round(phase) == Step::Progress {
@@ -240,15 +242,73 @@ mod models {
     }
 }
 
-#[cfg(all(test, debug_assertions, not(trombe_loom)))]
+#[cfg(all(test, not(trombe_loom)))]
 mod tests {
-    use crate::{Config, Topology};
+    use crate::{Config, FailureKind, Topology};
 
     use super::*;
 
+    /// Panics where nothing is to: when it is stepped, closed or dropped.
+    struct Mistaken(Moment);
+
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    enum Moment {
+        Step,
+        Close,
+        Drop,
+    }
+
+    impl Mistaken {
+        fn at(&self, moment: Moment) {
+            assert_ne!(self.0, moment, "planted");
+        }
+    }
+
+    impl Task for Mistaken {
+        fn step(&mut self, _: Phase) -> Step {
+            self.at(Moment::Step);
+            Step::Wait(None)
+        }
+
+        fn close(&mut self) {
+            self.at(Moment::Close);
+        }
+    }
+
+    impl Drop for Mistaken {
+        fn drop(&mut self) {
+            self.at(Moment::Drop);
+        }
+    }
+
+    #[test]
+    fn a_worker_that_panics_ends_the_topology_with_an_error() {
+        for moments in [&[Moment::Step][..], &[Moment::Close], &[Moment::Drop, Moment::Step, Moment::Drop]] {
+            let topology = Topology::new("t");
+            topology.spout("numbers", 0_u64..).end();
+            let mut running = topology.start(Config::default()).unwrap();
+            let mut worker = Worker::new(&running.control, Arc::default(), &running.books, false);
+            for moment in moments {
+                worker.add(Box::new(Mistaken(*moment)));
+            }
+            if !moments.contains(&Moment::Step) {
+                running.control.stop();
+            }
+            running.workers.push(std::thread::spawn(|| worker.run()));
+            let observer = running.observer();
+            let error = running.wait().error.expect("the topology is told");
+            assert_eq!(observer.error(), Some(&error), "{moments:?}");
+            assert_eq!((error.component.as_str(), error.kind), ("engine", FailureKind::Fatal));
+            assert!(error.reason.contains("planted"), "{error}");
+            assert!(error.reason.contains("please report it"), "{error}");
+        }
+    }
+
     /// What is planted into the books of a topology at work: nothing of it shows as more done than was sent.
+    #[cfg(debug_assertions)]
     type Leak = fn(&Books);
 
+    #[cfg(debug_assertions)]
     #[test]
     fn a_leak_is_found_while_several_workers_are_at_work() {
         let leaks: [(&str, Leak); 3] = [
@@ -275,6 +335,8 @@ mod tests {
             running.control.wait(Some(Duration::from_mins(1)), || false);
             assert_eq!(running.control.order.load(Ordering::Acquire), STOP, "{name}: not found");
             eprintln!("{name}: found after {:?}", clock.elapsed());
+            let error = running.wait().error.expect(name);
+            assert!(error.reason.contains("are wrong"), "{name}: {error}");
         }
     }
 }
