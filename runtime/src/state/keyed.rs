@@ -169,6 +169,17 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
         self.evict();
     }
 
+    pub(crate) fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Lets everything go that is in memory.
+    pub(crate) fn clear(&mut self) {
+        self.dirty.clear();
+        self.writing.clear();
+        self.entries.clear();
+    }
+
     /// How many values are in memory.
     pub(crate) fn entries_count(&self) -> usize {
         self.entries.len()

@@ -1,9 +1,10 @@
 //! What tuples do to the state that the engine keeps.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::component::stateful::StatefulBolt;
-use crate::emitter::Emitter;
+use crate::emitter::{Emitter, panic_reason};
 use crate::failure::Failure;
 use crate::flow::flight::Root;
 use crate::flow::fragment::Fragment;
@@ -11,7 +12,7 @@ use crate::flow::lineage::{Numbering, Position};
 use crate::grouping::Keys;
 use crate::metrics::floors::Floors;
 use crate::state::lineage::{Lineage, Origin};
-use crate::state::{KeyBytes, Keyed};
+use crate::state::{KeyBytes, Keyed, StateError, StateErrorKind};
 
 /// The keys of each input.
 pub(crate) struct Inputs<T> {
@@ -40,6 +41,18 @@ struct Latest {
 impl<B: StatefulBolt> Effects<B> {
     pub(crate) fn new(inputs: Inputs<B::In>, state: Keyed<B::State>, lineage: Option<Lineage>) -> Self {
         Self { inputs, key: KeyBytes::default(), state, lineage, latest: Latest::default() }
+    }
+
+    /// Has the engine's view of the state run `Serialize` and `Drop` of the values, which are the user's and may panic.
+    pub(crate) fn contain<R>(
+        &mut self,
+        call: impl FnOnce(&mut Keyed<B::State>) -> R,
+    ) -> Result<R, StateError> {
+        catch_unwind(AssertUnwindSafe(|| call(&mut self.state))).map_err(|panic| {
+            let (panic, state) = (panic_reason(&*panic), std::any::type_name::<B::State>());
+            let why = format!("{panic}; see to it that `Serialize` and `Drop` of `{state}` do not");
+            StateError::of(StateErrorKind::Permanent, self.state.namespace(), why)
+        })
     }
 
     /// One tuple: its effect, then what is to be said of it.

@@ -158,10 +158,11 @@ impl<B: StatefulBolt> StatefulTask<B> {
         match changes {
             Ok(changes) => {
                 self.effects.state.write_began();
-                if changes.is_empty() {
-                    self.effects.state.written();
-                }
+                let is_nothing = changes.is_empty();
                 snapshots.begin(changes, now);
+                if is_nothing {
+                    self.written();
+                }
             }
             Err(error) => snapshots.put_off(error, now),
         }
@@ -169,7 +170,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
 
     /// The effects and, in the same write, whose they are.
     fn changes(&mut self) -> Result<Vec<StateChange>, StateError> {
-        let mut changes = self.effects.state.changes()?;
+        let mut changes = self.effects.contain(|state| state.changes())??;
         if let Some(lineage) = &mut self.effects.lineage {
             let floors = &self.site.books.floors;
             changes.extend(lineage.take_changes(|source, partition| floors.of(source, partition)));
@@ -177,13 +178,20 @@ impl<B: StatefulBolt> StatefulTask<B> {
         Ok(changes)
     }
 
+    /// What was being written is in the store.
+    fn written(&mut self) {
+        if let Err(error) = self.effects.contain(Keyed::written) {
+            self.site.trouble(Some("snapshot"), &error.into());
+        }
+    }
+
     /// Hears of the write under way, and begins another when it is time.
     fn save(&mut self, now: Nanos, phase: Phase) -> bool {
-        let Some(snapshots) = &mut self.snapshots else { return false };
-        let heard = snapshots.hear(now);
+        let heard = self.snapshots.as_mut().is_some_and(|snapshots| snapshots.hear(now));
         if heard {
-            self.effects.state.written();
+            self.written();
         }
+        let Some(snapshots) = &self.snapshots else { return false };
         let changed = self.effects.state.dirty_count() > 0;
         let drained = phase == Phase::Draining && self.inbox.is_empty();
         let due = snapshots.is_due(Moment { now, changed, drained });
@@ -226,11 +234,14 @@ impl<B: StatefulBolt> Task for StatefulTask<B> {
     fn close(&mut self) {
         let _cleaned = self.life.call(&self.site, B::cleanup);
         let changes = self.changes().unwrap_or_else(|error| {
-            tracing::warn!(bolt = self.site.name(), %error, "the last changes of the state are lost");
+            self.site.trouble(Some("snapshot"), &error.into());
             Vec::new()
         });
         if let Some(snapshots) = self.snapshots.take() {
             snapshots.end(changes);
+        }
+        if let Err(error) = self.effects.contain(Keyed::clear) {
+            self.site.trouble(Some("cleanup"), &error.into());
         }
         self.out.close();
         self.site.close();

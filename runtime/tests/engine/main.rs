@@ -22,6 +22,7 @@ mod sinks;
 mod spouts;
 mod stateful;
 mod streams;
+mod tantrums;
 mod threads;
 mod timeouts;
 mod word_count;
