@@ -252,8 +252,12 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
 
 fn decode<V: DeserializeOwned>(namespace: &str, key: &[u8], bytes: &[u8]) -> Result<V, StateError> {
     serde_json::from_slice(bytes).map_err(|error| {
-        let key = String::from_utf8_lossy(key);
-        StateError::new(namespace, format!("the value of `{key}` cannot be read: {error}"))
+        let key = key.escape_ascii();
+        let why = format!(
+            "the value of `{key}` cannot be read ({error}); take a type that reads what older ones have written, or begin with an \
+             empty store"
+        );
+        StateError::of(StateErrorKind::Permanent, namespace, why)
     })
 }
 
@@ -355,5 +359,7 @@ mod tests {
         store.apply(&[change]).unwrap();
         let error = keyed(&store, 1).get("k").unwrap_err();
         assert!(error.to_string().starts_with("state of `n`: the value of `k` cannot be read"), "{error}");
+        assert!(error.to_string().ends_with("or begin with an empty store"), "{error}");
+        assert_eq!(error.kind, StateErrorKind::Permanent, "asked again, it would be the same");
     }
 }
