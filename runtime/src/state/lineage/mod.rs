@@ -76,11 +76,12 @@ impl Lineage {
         let (partitions, changed) = (Vec::new(), Vec::new());
         let mut lineage =
             Self { namespace, floors_namespace, components, groups, partitions, latest: 0, changed };
+        let (pages, floors) = (lineage.namespace.clone(), lineage.floors_namespace.clone());
         let mut unreadable = None;
         // Those of all tasks: which groups a task has may have changed.
-        store.scan(&lineage.floors_namespace.clone(), &[], &mut |key, value| {
+        store.scan(&floors, &[], &mut |key, value| {
             let Some((partition, floor, source)) = read_floor(key, value) else {
-                unreadable.get_or_insert_with(|| key.to_vec());
+                unreadable.get_or_insert_with(|| (&floors, key.to_vec()));
                 return;
             };
             let Some(source) = indices.get(source) else { return };
@@ -89,28 +90,28 @@ impl Lineage {
             *known = floor.max(*known);
         })?;
         for group in lineage.groups.clone() {
-            store.scan(&lineage.namespace.clone(), &group.to_be_bytes(), &mut |key, value| {
+            store.scan(&pages, &group.to_be_bytes(), &mut |key, value| {
                 let (Some((partition, number, row, source)), Some(tuples)) = (read_key(key), read_row(value))
                 else {
-                    unreadable.get_or_insert_with(|| key.to_vec());
+                    unreadable.get_or_insert_with(|| (&pages, key.to_vec()));
                     return;
                 };
                 // What the topology does not have any more gives nothing again.
                 let Some(source) = indices.get(source) else { return };
                 let partition = lineage.partition(*source, partition, |_, _| 0);
-                let pages =
+                let known =
                     &mut lineage.partitions[partition].pages[usize::from(group - lineage.groups.start)];
-                if !page_of(pages, number).add(row, tuples) {
-                    unreadable.get_or_insert_with(|| key.to_vec());
+                if !page_of(known, number).add(row, tuples) {
+                    unreadable.get_or_insert_with(|| (&pages, key.to_vec()));
                 }
             })?;
         }
         match unreadable {
             None => Ok(lineage),
-            Some(key) => {
+            Some((namespace, key)) => {
                 let reason =
                     format!("row {key:?} is none of the engine's; remove it, or begin with an empty store");
-                Err(StateError::new(lineage.namespace, reason))
+                Err(StateError::new(namespace, reason))
             }
         }
     }

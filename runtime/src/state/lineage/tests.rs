@@ -154,17 +154,26 @@ fn a_row_of_something_else_is_an_error_that_says_what_to_do() {
         ("half a key", page(0)[..13].to_vec(), good.clone()),
         ("a source that is no text", [&page(0)[..], &[0xff]].concat(), good.clone()),
     ];
-    let load = |key, value| {
-        let store = MemoryStore::new();
-        let namespace = "t/count#lineage".to_owned();
+    let (floor_key, floor) = (write_floor_key(0, 0, "words"), vec![0; 8]);
+    let floors = [
+        ("half a floor", floor_key.clone(), floor[..7].to_vec()),
+        ("half a floor's key", floor_key[..5].to_vec(), floor.clone()),
+        ("a floor's source that is no text", [&floor_key[..], &[0xff]].concat(), floor.clone()),
+    ];
+    let load = |namespace: &str, key, value| {
+        let (store, namespace) = (MemoryStore::new(), namespace.to_owned());
         store.apply(&[StateChange { namespace, key, value: Some(value), expires_ms: None }]).unwrap();
         Lineage::load(&store, "t/count", vec!["words".to_owned()], 0..64)
     };
-    for (name, key, value) in rows {
-        let error = load(key, value).expect_err(name).to_string();
+    let (pages_in, floors_in) = ("t/count#lineage", "t/count#floors");
+    let rows = rows.map(|row| (pages_in, row)).into_iter().chain(floors.map(|row| (floors_in, row)));
+    for (namespace, (name, key, value)) in rows {
+        let error = load(namespace, key, value).expect_err(name).to_string();
+        assert!(error.starts_with(&format!("state of `{namespace}`: ")), "{name}: {error}");
         assert!(error.ends_with("remove it, or begin with an empty store"), "{name}: {error}");
     }
-    load(page(0), good).unwrap();
+    load(floors_in, floor_key, floor).unwrap();
+    load(pages_in, page(0), good).unwrap();
 }
 
 proptest! {
