@@ -30,7 +30,14 @@ struct Jobs {
 
 struct Job {
     changes: Changes,
-    client: Arc<Answer>,
+    reply: Reply,
+}
+
+/// Who hears what became of a job.
+enum Reply {
+    Client(Arc<Answer>),
+    /// The client has left, and this is told of a failure.
+    Last(Box<dyn FnOnce(StateError) + Send>),
 }
 
 /// Where a client finds what became of its job.
@@ -66,8 +73,16 @@ impl Desk {
 impl Client {
     /// Has the changes written; the answer comes by [`take_answer`](Self::take_answer).
     pub(crate) fn write(&self, changes: Changes) {
-        let job = Job { changes, client: Arc::clone(&self.answer) };
-        unpoisoned(&self.desk.jobs).waiting.push(job);
+        self.leave(changes, Reply::Client(Arc::clone(&self.answer)));
+    }
+
+    /// Has the changes written as the last ones; should that fail, `failed` is told on the writer's thread.
+    pub(crate) fn write_last(self, changes: Changes, failed: impl FnOnce(StateError) + Send + 'static) {
+        self.leave(changes, Reply::Last(Box::new(failed)));
+    }
+
+    fn leave(&self, changes: Changes, reply: Reply) {
+        unpoisoned(&self.desk.jobs).waiting.push(Job { changes, reply });
         self.desk.tell();
     }
 
@@ -110,10 +125,17 @@ impl Writer {
         // What one task can never write must not take along what the others have.
         let is_one_to_blame =
             jobs.len() > 1 && matches!(&together, Err(error) if error.kind == StateErrorKind::Permanent);
-        for Job { changes, client } in jobs {
+        for Job { changes, reply } in jobs {
             let result = if is_one_to_blame { self.apply(&changes) } else { together.clone() };
-            *unpoisoned(&client.result) = Some(result);
-            client.wake.notify();
+            match reply {
+                Reply::Client(client) => {
+                    *unpoisoned(&client.result) = Some(result);
+                    client.wake.notify();
+                }
+                Reply::Last(failed) => {
+                    result.err().map(failed);
+                }
+            }
         }
         true
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::{Nanos, millis};
+use crate::component::stateful::Guarantee;
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::flow::flight::Lot;
@@ -180,14 +181,31 @@ impl Snapshots {
         }
     }
 
-    /// The last write, after which nobody hears of any: what is held fails, as it may not get there.
-    pub(crate) fn end(self, changes: Vec<StateChange>) {
+    /// The last write, after which the task hears of none: what is held fails, as it may not get there.
+    pub(crate) fn end(self, changes: Vec<StateChange>, guarantee: Guarantee) {
         let before = self.writing.as_ref().map(|writing| writing.changes.to_vec());
         let all = [before.unwrap_or_default(), changes].concat();
-        if !all.is_empty() {
-            self.client.write(all.into());
+        if all.is_empty() {
+            return;
         }
+        let site = Arc::clone(&self.site);
+        self.client.write_last(all.into(), move |error| {
+            tracing::warn!(component = site.name(), task = site.task, %error, "the last snapshot is not stored");
+            let is_lost = guarantee == Guarantee::AtMostOnce && error.kind == StateErrorKind::Transient;
+            let error = if is_lost { lost(&error) } else { error };
+            site.trouble(Some("snapshot"), &error.into());
+        });
     }
+}
+
+/// Nobody tries again, and nothing gives the tuples again.
+fn lost(error: &StateError) -> StateError {
+    let why = format!(
+        "{}; the effects since the last snapshot are lost: see to the store, and take `Guarantee::AtLeastOnce` for what must \
+         not be",
+        error.reason
+    );
+    StateError::of(StateErrorKind::Permanent, &error.namespace, why)
 }
 
 fn bytes_of(change: &StateChange) -> u64 {

@@ -238,7 +238,7 @@ impl<B: StatefulBolt> Task for StatefulTask<B> {
             Vec::new()
         });
         if let Some(snapshots) = self.snapshots.take() {
-            snapshots.end(changes);
+            snapshots.end(changes, self.guarantee);
         }
         if let Err(error) = self.effects.contain(Keyed::clear) {
             self.site.trouble(Some("cleanup"), &error.into());

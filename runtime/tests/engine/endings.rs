@@ -142,6 +142,25 @@ fn a_topology_whose_state_another_has_taken_over_ends_on_threads_too() {
 }
 
 #[test]
+fn a_last_write_that_fails_is_an_error_where_nothing_gives_its_tuples_again() {
+    let kinds = [
+        (StateErrorKind::Transient, FailureKind::Fatal),
+        (StateErrorKind::Permanent, FailureKind::Fatal),
+        (StateErrorKind::Superseded, FailureKind::Superseded),
+    ];
+    for (told, heard) in kinds {
+        let (log, store) = (Log::of(3), Refusing::new(told, None));
+        let summary = sums(&log, &store, Guarantee::AtMostOnce).start(Config::default()).unwrap().wait();
+        assert!(!summary.is_complete(), "{told:?}: {summary}");
+        expect_refusal(&summary.error.unwrap(), heard);
+    }
+    let (log, store) = (Log::of(3), Refusing::new(StateErrorKind::Transient, None));
+    let running = sums(&log, &store, Guarantee::AtLeastOnce).start(Config::default()).unwrap();
+    let summary = running.shutdown(Duration::from_millis(50));
+    assert_eq!((summary.error, log.acked().len()), (None, 0), "they come again at the next start");
+}
+
+#[test]
 fn whoever_watches_hears_of_the_end() {
     let (log, store) = (Log::of(16), Refusing::new(StateErrorKind::Superseded, None));
     let running = sums(&log, &store, Guarantee::AtLeastOnce).start(Config::default()).unwrap();

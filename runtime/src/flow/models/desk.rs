@@ -46,8 +46,7 @@ fn a_writer_that_closes_writes_what_is_left_by_those_who_close_later() {
         let client = desk.client(Arc::default());
         let mut writer = Writer::new(desk, Arc::clone(&store) as _);
         let thread = loom::thread::spawn(move || writer.close());
-        client.write(changes());
-        drop(client);
+        client.write_last(changes(), |error| panic!("{error}"));
         thread.join().unwrap();
         assert!(store.get("n", b"k").unwrap().is_some());
     });
