@@ -10,9 +10,9 @@ use crate::component::bolt::StreamId;
 use crate::failure::{Autopsy, Failure};
 use crate::flow::flight::{Lot, Root, UNTRACKED};
 use crate::flow::fragment::Batch;
-use crate::flow::lineage::{Numbering, Path};
+use crate::flow::lineage::Numbering;
 use crate::metrics::site::Site;
-use crate::route::Port;
+use crate::route::{AnyPort, Port};
 use crate::tuple::Anchors;
 
 /// The outputs of a task.
@@ -352,52 +352,6 @@ impl<T> Drop for Anchored<'_, T> {
 impl<T> fmt::Debug for Anchored<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Anchored").field("root", &self.root).finish_non_exhaustive()
-    }
-}
-
-/// A port whose type only `emit_to` knows.
-pub(crate) trait AnyPort: Send {
-    fn as_any(&mut self) -> &mut dyn Any;
-    fn flush(&mut self, lot: &Lot, now: Nanos) -> bool;
-    fn unpark(&mut self, now: Nanos) -> bool;
-    fn number(&mut self, parent: Path, component: u64, stream: usize);
-    fn is_empty(&self) -> bool;
-    fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>);
-    fn clear(&mut self);
-    fn close(&mut self);
-}
-
-impl<U: Send + 'static> AnyPort for Port<U> {
-    fn number(&mut self, parent: Path, component: u64, stream: usize) {
-        self.number(parent, component, stream);
-    }
-
-    fn as_any(&mut self) -> &mut dyn Any {
-        self
-    }
-
-    fn flush(&mut self, lot: &Lot, now: Nanos) -> bool {
-        self.flush(lot, now)
-    }
-
-    fn unpark(&mut self, now: Nanos) -> bool {
-        self.unpark(now)
-    }
-
-    fn is_empty(&self) -> bool {
-        self.is_empty()
-    }
-
-    fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>) {
-        self.fail_collected(lot, autopsy);
-    }
-
-    fn clear(&mut self) {
-        self.clear();
-    }
-
-    fn close(&mut self) {
-        self.close();
     }
 }
 

@@ -1,10 +1,12 @@
 //! From a task's outputs to its consumers' tasks: a port a stream, a router an edge, a sink a consuming task.
 
+mod any_port;
 mod convert;
 mod port;
 mod queue;
 mod router;
 
+pub(crate) use any_port::AnyPort;
 pub(crate) use convert::{Convert, ConvertSink};
 pub(crate) use port::Port;
 pub(crate) use queue::QueueSink;

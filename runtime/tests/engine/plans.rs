@@ -41,44 +41,45 @@ fn a_plan_is_data() {
     assert_eq!(serde_json::from_str::<trombe::Plan>(&json).unwrap(), plan);
 }
 
+/// Checks a topology with a spout of numbers and what is wired to it.
+fn with(wire: impl Fn(trombe::Stream<u64>), expected: &Expect) {
+    let topology = Topology::new("t");
+    wire(topology.spout("numbers", Log::of(1).spout()));
+    check(&topology, expected);
+}
+
 #[test]
 fn mistakes_are_told_with_what_to_do() {
-    let with = |wire: &dyn Fn(&Topology, trombe::Stream<u64>), expected: Expect| {
-        let topology = Topology::new("t");
-        let numbers = topology.spout("numbers", Log::of(1).spout());
-        wire(&topology, numbers);
-        check(&topology, &expected);
-    };
     with(
-        &|_, numbers| numbers.shuffle().for_each("numbers", |_| ()),
-        expect!["error: two components are called `numbers`; rename one of them"],
+        |numbers| numbers.shuffle().for_each("numbers", |_| ()),
+        &expect!["error: two components are called `numbers`; rename one of them"],
     );
     with(
-        &|_, numbers| numbers.shuffle().for_each("__acker", |_| ()),
-        expect![
+        |numbers| numbers.shuffle().for_each("__acker", |_| ()),
+        &expect![
             "error: `__acker` cannot be a component's name; choose one that is not empty and does not begin with `__`"
         ],
     );
     with(
-        &|_, numbers| numbers.shuffle().tasks(0).for_each("end", |_| ()),
-        expect!["error: `end` has no task; give it `.tasks(n)` with n from 1 to 65536"],
+        |numbers| numbers.shuffle().tasks(0).for_each("end", |_| ()),
+        &expect!["error: `end` has no task; give it `.tasks(n)` with n from 1 to 65536"],
     );
     with(
-        &|_, numbers| numbers.shuffle().tasks(2).executors(3).for_each("end", |_| ()),
-        expect!["error: `end` has 2 tasks on 3 executors; take from 1 to 2 executors"],
+        |numbers| numbers.shuffle().tasks(2).executors(3).for_each("end", |_| ()),
+        &expect!["error: `end` has 2 tasks on 3 executors; take from 1 to 2 executors"],
     );
     with(
-        &|_, numbers| numbers.by(|n| n).tasks(65).for_each("end", |_| ()),
-        expect![
+        |numbers| numbers.by(|n| n).tasks(65).for_each("end", |_| ()),
+        &expect![
             "error: `end` reads by key with 65 tasks, but keys fall into 64 groups; take 64 tasks or fewer"
         ],
     );
     with(
-        &|_, numbers| numbers.shuffle().tick_ms(0).for_each("end", |_| ()),
-        expect!["error: `end` ticks every 0 ms; take 1 ms or more"],
+        |numbers| numbers.shuffle().tick_ms(0).for_each("end", |_| ()),
+        &expect!["error: `end` ticks every 0 ms; take 1 ms or more"],
     );
     with(
-        &|_, numbers| {
+        |numbers| {
             struct Void;
             impl trombe::AsyncSink for Void {
                 type In = u64;
@@ -88,24 +89,24 @@ fn mistakes_are_told_with_what_to_do() {
             }
             numbers.shuffle().tick_ms(10).sink("void", || Void);
         },
-        expect!["error: `void` is a sink, and sinks are not ticked; leave out `.tick_ms(..)`"],
+        &expect!["error: `void` is a sink, and sinks are not ticked; leave out `.tick_ms(..)`"],
     );
     with(
-        &|_, numbers| {
+        |numbers| {
             const SIDE: StreamId<u8> = StreamId::new("side");
             numbers.side(&SIDE).end();
         },
-        expect![
+        &expect![
             "error: `numbers` has no stream `side` of this type; declare it in the `declare` of the component"
         ],
     );
     with(
-        &|_, numbers| {
+        |numbers| {
             let other = Topology::new("other");
             let foreign = other.spout("foreign", Log::of(1).spout());
             numbers.shuffle().and(foreign.shuffle()).for_each("end", |_| ());
         },
-        expect![
+        &expect![
             "error: `a joined input` reads a stream of another topology; wire both components to one `Topology`"
         ],
     );
