@@ -45,7 +45,8 @@ pub struct Config {
     /// the spout is told that it is [exhausted](crate::Spout::exhausted). `None` tries for ever, so that by default only what a bolt rejects is
     /// given up; set it together with a reader of the dead letters.
     pub attempts_max: Option<u32>,
-    /// How many of the last autopsies a snapshot holds, and so many a minute at most go to the log.
+    /// How many of the last autopsies a snapshot holds, and so many a minute at most go to the log. Of the tuples that are lost with a spout that
+    /// panics, a tenth of it are told of one by one, and the others by their number.
     pub autopsies_count_max: usize,
     /// Runs equally parallel components joined by local-or-shuffle in one step, without a queue between them.
     pub fusion: bool,

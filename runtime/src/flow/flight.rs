@@ -260,6 +260,11 @@ impl Ids {
         (0..u64::from(len)).map(move |root| first + root).chain(list.iter().copied())
     }
 
+    /// All but the `failed` ones, which are sorted.
+    pub(crate) fn good(&self, failed: &[Root]) -> impl Iterator<Item = (Root, u64)> {
+        (0..).zip(self.iter()).filter(|(root, _)| failed.binary_search(root).is_err())
+    }
+
     pub(crate) fn len(&self) -> Root {
         match self {
             Self::Run { len, .. } => *len,

@@ -29,8 +29,15 @@ pub(crate) struct Home {
     site: Arc<Site>,
     /// How its ids tell positions, if they do.
     pub(crate) positions: Option<fn(u64) -> Position>,
-    /// Why nobody comes for the news any more, although the spout lives on.
-    abandoned: OnceLock<String>,
+    abandoned: OnceLock<Abandoned>,
+}
+
+/// Nobody comes for the news any more, although the spout lives on.
+#[derive(Debug)]
+struct Abandoned {
+    why: String,
+    /// Good tuples that get an autopsy at most.
+    autopsies_max: usize,
 }
 
 impl Home {
@@ -51,9 +58,9 @@ impl Home {
         home
     }
 
-    /// The tuples count as failed from now on, whatever is made of them.
-    pub(crate) fn abandon(&self, why: String) {
-        let _first = self.abandoned.set(why);
+    /// The tuples count as failed from now on, whatever is made of them, and so many of the good ones at most are told of one by one.
+    pub(crate) fn abandon(&self, why: String, autopsies_max: usize) {
+        let _first = self.abandoned.set(Abandoned { why, autopsies_max });
     }
 
     pub(crate) fn site(&self) -> &Arc<Site> {
@@ -83,16 +90,16 @@ impl Drop for Home {
         // The spout is gone and nobody hears of these any more, but why they failed is to be found.
         let news = std::mem::take(&mut *unpoisoned(&self.news));
         for news in news {
-            match (news, self.abandoned.get()) {
+            match (news, self.abandoned.get_mut()) {
                 (News::Failed { id, autopsy }, _) => {
                     let spout = self.site.name().to_owned();
                     self.site.books.keep(Autopsy { spout, id: Some(id), ..Autopsy::clone(&autopsy) });
                 }
-                (News::Landed { ids, mut failed, .. }, Some(why)) => {
+                (News::Landed { ids, mut failed, .. }, Some(Abandoned { why, autopsies_max })) => {
                     failed.sort_unstable();
-                    let good = (0..).zip(ids.iter()).filter(|(root, _)| failed.binary_search(root).is_err());
-                    for (_, id) in good {
+                    for (_, id) in ids.good(&failed).take(*autopsies_max) {
                         self.site.books.keep(Autopsy { id: Some(id), ..self.site.own_autopsy(why.clone()) });
+                        *autopsies_max -= 1;
                     }
                 }
                 (News::Landed { .. }, None) => {}

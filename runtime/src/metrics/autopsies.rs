@@ -8,6 +8,9 @@ use crate::failure::Autopsy;
 /// The log takes no more autopsies in this time than a snapshot holds.
 const PERIOD: Nanos = millis(60_000);
 
+/// Tuples that are lost with their spout take one autopsy of so many: they say nothing new, and those with a cause are not to make room for them.
+const LOST_SHARE: usize = 10;
+
 /// The last so many autopsies, and how many of them the log has had lately: a topology of which everything fails should not fill a disk.
 #[derive(Debug)]
 pub(super) struct Autopsies {
@@ -30,6 +33,11 @@ impl Autopsies {
         if self.count_max > 0 {
             self.kept.push_back(autopsy);
         }
+    }
+
+    /// Autopsies of tuples that are lost with their spout, at most.
+    pub(super) fn lost_count_max(&self) -> usize {
+        (self.count_max / LOST_SHARE).max(1)
     }
 
     pub(super) fn log(&mut self, autopsy: &Autopsy, topology: &str, now: Nanos) {

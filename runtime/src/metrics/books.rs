@@ -90,6 +90,11 @@ impl Books {
         autopsies.keep(autopsy);
     }
 
+    /// Tuples that get an autopsy each, at most, when their spout is lost.
+    pub(crate) fn lost_autopsies_max(&self) -> usize {
+        unpoisoned(&self.autopsies).lost_count_max()
+    }
+
     /// Of a tuple on that edge, which failed at its consumer. The spout fills in its own part when the failure reaches it.
     pub(crate) fn autopsy(
         &self,

@@ -13,6 +13,7 @@ mod failures;
 mod groupings;
 mod jitter;
 mod lineage;
+mod lost_spouts;
 mod order;
 mod pending;
 mod plans;

@@ -1,14 +1,13 @@
 //! Where tuples come from.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use trombe::testing::Driver;
 use trombe::{
-    AsyncSpout, Autopsy, Config, DeferredBolt, Emitter, Failure, Next, Snapshot, Spout, SpoutEmitter,
-    TaskContext, TaskWaker, Topology, Tuple,
+    AsyncSpout, Autopsy, Config, DeferredBolt, Emitter, Failure, Next, Spout, SpoutEmitter, TaskContext,
+    TaskWaker, Topology, Tuple,
 };
 
 use super::common::{SEEDS, Seen, run, tight};
@@ -30,92 +29,6 @@ fn tasks_of_an_iterator_share_it() {
         let mut distinct = seen.sorted();
         distinct.dedup();
         assert_eq!(distinct, (0..100).collect::<Vec<_>>());
-    }
-}
-
-#[test]
-fn a_spout_that_panics_starts_anew() {
-    /// Reads a shared position, and panics once.
-    struct Fragile {
-        position: Arc<AtomicU64>,
-        panicked: Arc<AtomicU64>,
-    }
-    impl Spout for Fragile {
-        type Item = u64;
-        fn open(&mut self, _: &TaskContext) -> Result<(), Failure> {
-            self.position.store(0, Ordering::Relaxed);
-            Ok(())
-        }
-        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
-            let n = self.position.fetch_add(1, Ordering::Relaxed);
-            out.emit(n, n);
-            assert!(n != 10 || self.panicked.fetch_add(1, Ordering::Relaxed) > 0, "ten");
-            Ok(if n == 19 { Next::Exhausted } else { Next::Emitted })
-        }
-        fn ack(&mut self, _: u64) {}
-        fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
-            Ok(Some(id))
-        }
-    }
-    for seed in SEEDS {
-        let (position, panicked, seen) = (Arc::default(), Arc::default(), Seen::new());
-        let topology = Topology::new("t");
-        let fragile = move || Fragile { position: Arc::clone(&position), panicked: Arc::clone(&panicked) };
-        let all = seen.clone();
-        topology.spout("fragile", fragile).shuffle().for_each("see", move |n| all.add(n));
-        let (summary, snapshot) = run(&topology, tight(), seed);
-        assert_eq!(summary.restarts, 1);
-        let lost = summary.given_up;
-        assert_eq!((summary.failed, summary.acked >= 20), (lost, true), "seed {seed}: {summary}");
-        let told = format!("{lost} tuples were out when their spout was lost: panic: ten");
-        let autopsy = snapshot.failures.iter().find(|autopsy| autopsy.reason == told);
-        assert_eq!(autopsy.map(|autopsy| autopsy.spout.as_str()), (lost > 0).then_some("fragile"));
-        assert_eq!(told_one_by_one(&snapshot).len() as u64, lost, "seed {seed}: {:#?}", snapshot.failures);
-        let mut distinct = seen.sorted();
-        distinct.dedup();
-        assert_eq!(distinct, (0..20).collect::<Vec<_>>());
-    }
-}
-
-/// The tuples whose autopsies say that their spout was lost.
-fn told_one_by_one(snapshot: &Snapshot) -> BTreeSet<u64> {
-    let lost = |autopsy: &&Autopsy| autopsy.reason.contains("its spout was lost");
-    snapshot.failures.iter().filter(lost).filter_map(|autopsy| autopsy.id).collect()
-}
-
-#[test]
-fn each_tuple_that_is_out_when_its_spout_is_lost_has_an_autopsy() {
-    /// Gives twelve tuples, four at a time and the last ones in order, and panics at every ack.
-    struct Fragile(Arc<AtomicU64>);
-    impl Spout for Fragile {
-        type Item = u64;
-        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
-            match self.0.fetch_add(4, Ordering::Relaxed) {
-                12.. => return Ok(Next::Exhausted),
-                first @ 8.. => (first..12).for_each(|id| out.emit_ordered(&(id % 2), id, id)),
-                first => (first..first + 4).for_each(|id| out.emit(id, id)),
-            }
-            Ok(Next::Emitted)
-        }
-        fn ack(&mut self, id: u64) {
-            panic!("lost at {id}")
-        }
-        fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
-            Ok(Some(id))
-        }
-    }
-    for seed in SEEDS {
-        let topology = Topology::new("t");
-        let calls = Arc::default();
-        let numbers = topology.spout("fragile", move || Fragile(Arc::clone(&calls)));
-        let fails = |n: u64, _: &mut Emitter<()>| if n == 3 { Err(Failure::retry("three")) } else { Ok(()) };
-        numbers.shuffle().tasks(2).closure("most", fails).end();
-        let (summary, snapshot) = run(&topology, Config::default(), seed);
-        assert_eq!((summary.given_up, summary.acked), (12, 0), "seed {seed}");
-        let mut told = told_one_by_one(&snapshot);
-        let own = snapshot.failures.iter().find(|autopsy| autopsy.reason == "three");
-        told.extend(own.and_then(|autopsy| autopsy.id));
-        assert_eq!(told, (0..12).collect(), "seed {seed}: {:#?}", snapshot.failures);
     }
 }
 

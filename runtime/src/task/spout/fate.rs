@@ -24,12 +24,15 @@ impl<S: Spout> SpoutTask<S> {
             self.site.books.keep(self.site.own_autopsy(why));
             let mut waiting: Vec<u64> = self.out.waiting().collect();
             waiting.sort_unstable();
-            for id in waiting {
+            let autopsies_max = self.site.books.lost_autopsies_max();
+            waiting.truncate(autopsies_max);
+            for id in &waiting {
                 let why = format!("it waited for others of its key when its spout was lost: {failure}");
-                self.site.books.keep(Autopsy { id: Some(id), ..self.site.own_autopsy(why) });
+                self.site.books.keep(Autopsy { id: Some(*id), ..self.site.own_autopsy(why) });
             }
             // Those in flight are told of when they land; those that wait for their retry have been told of.
-            self.home.abandon(format!("it is done, and its spout was lost before it heard of it: {failure}"));
+            let why = format!("it is done, and its spout was lost before it heard of it: {failure}");
+            self.home.abandon(why, autopsies_max - waiting.len());
             self.site.own.failed.fetch_add(lost, Ordering::Relaxed);
             self.site.own.given_up.fetch_add(lost, Ordering::Relaxed);
         }
@@ -69,26 +72,32 @@ impl<S: Spout> SpoutTask<S> {
         failed.sort_unstable();
         let Self { life, site, retries, out, condemned, .. } = self;
         let is_plain = failed.is_empty() && retries.is_empty() && condemned.is_empty() && !out.has_order();
-        let mut buried = 0;
+        let (mut told, mut buried) = (0, 0);
         let done = life.call(site, |spout| {
             if is_plain {
-                ids.iter().for_each(|id| spout.ack(id));
+                for id in ids.iter() {
+                    spout.ack(id);
+                    told += 1;
+                }
                 return;
             }
-            let good = (0..).zip(ids.iter()).filter(|(root, _)| failed.binary_search(root).is_err());
-            for (_, id) in good {
+            for (_, id) in ids.good(&failed) {
                 retries.forget(id);
                 out.done(id);
                 match condemned.remove(&id) {
                     None => spout.ack(id),
                     Some(autopsy) => {
-                        buried += 1;
                         spout.exhausted(id, &autopsy);
+                        buried += 1;
                     }
                 }
+                told += 1;
             }
         });
         if let Some(Err(failure)) = done {
+            let heard: Vec<Root> = ids.good(&failed).map(|(root, _)| root).take(told).collect();
+            failed.extend(heard);
+            self.ended(told, buried, took);
             self.home.post(News::Landed { ids: ids.clone(), failed, born: 0 });
             self.lost(&failure);
             return;
@@ -96,10 +105,14 @@ impl<S: Spout> SpoutTask<S> {
         if let Some(position) = self.floors {
             self.raise_floors(ids, position);
         }
-        let ended = ids.len() as usize - failed.len();
-        self.pending = self.pending.saturating_sub(ended);
+        self.ended(ids.len() as usize - failed.len(), buried, took);
+    }
+
+    /// So many tuples of a flight are done, `buried` ones among them.
+    fn ended(&mut self, count: usize, buried: usize, took: Nanos) {
+        self.pending = self.pending.saturating_sub(count);
         self.site.own.given_up.fetch_add(buried as u64, Ordering::Relaxed);
-        let acked = (ended - buried) as u64;
+        let acked = (count - buried) as u64;
         if acked > 0 {
             self.site.own.acked.fetch_add(acked, Ordering::Relaxed);
             self.site.own.complete.record(took, acked);
