@@ -157,7 +157,7 @@ pub enum StartError {
     Thread(#[from] std::io::Error),
 }
 
-/// Why a topology ended by itself. Nothing is lost: what it has not acked comes again at the next start.
+/// Why a topology ended by itself. What it has not acked comes again at the next start; only at-most-once bolts can have lost effects.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("`{component}` task {task} has ended the topology: {reason}")]
 #[non_exhaustive]
