@@ -99,7 +99,7 @@ fn damage_inside_is_found_by_the_check() {
     let path = folder.path().join("store");
     drop(open(&path));
     let mut bytes = fs::read(&path).unwrap();
-    let last = bytes.len() - 4096;
+    let last = bytes.len() - 8192;
     bytes[last..].fill(0xa5);
     fs::write(&path, bytes).unwrap();
     assert!(!open(&path).verify().unwrap().is_empty());

@@ -12,8 +12,8 @@ use super::config::{EmbeddedConfig, Synchronous};
 use super::error::{Fault, OpenError};
 use super::schema;
 
-/// Small pages: documents whose ids are hashes dirty a page each, and every dirty page is written whole.
-const PAGE_BYTES: u32 = 4096;
+/// Of a new store. Larger pages cost a backfill less, smaller ones a trickle, as every dirty page is written whole.
+const PAGE_BYTES: u32 = 8192;
 const STATEMENTS_CACHED_MAX: usize = 64;
 
 /// Opens the connection that writes, and creates the store where there is none.
@@ -63,11 +63,12 @@ fn inaccessible(path: &Path, reason: String) -> OpenError {
 
 fn tune_writer(connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", config.synchronous.name())?;
-    let wal_pages = config.wal_bytes_max / u64::from(PAGE_BYTES);
+    let page_bytes = connection.pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?;
+    let wal_pages = config.wal_bytes_max / u64::from(page_bytes);
     connection.pragma_update(None, "wal_autocheckpoint", wal_pages.max(1).cast_signed())?;
     connection.pragma_update(None, "journal_size_limit", config.wal_bytes_max.cast_signed())?;
     if let Some(bytes_max) = config.file_bytes_max {
-        let pages_max = bytes_max / u64::from(PAGE_BYTES);
+        let pages_max = bytes_max / u64::from(page_bytes);
         connection.pragma_update(None, "max_page_count", pages_max.max(1).cast_signed())?;
     }
     tune(connection, config, config.cache_bytes_max)?;
