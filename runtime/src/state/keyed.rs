@@ -98,12 +98,13 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
         Ok(entry.value.get_or_insert_default())
     }
 
-    /// Changes a value, the default for a key without one, by a copy: after an error or a panic nothing is changed.
+    /// Changes a value, the default for a key without one, by a copy: after an error or a panic nothing is changed. With the value that was
+    /// there: to let go of it is up to the caller, as its `Drop` may panic when everything is changed.
     pub(crate) fn change(
         &mut self,
         key: &[u8],
         change: impl FnOnce(&mut V) -> Result<(), Failure>,
-    ) -> Result<&V, Failure>
+    ) -> Result<(&V, Option<V>), Failure>
     where
         V: Clone + Default,
     {
@@ -111,7 +112,8 @@ impl<V: Serialize + DeserializeOwned> Keyed<V> {
         let mut value = entry.value.clone().unwrap_or_default();
         change(&mut value)?;
         entry.change(key, dirty);
-        Ok(entry.value.insert(value))
+        let before = entry.value.take();
+        Ok((entry.value.insert(value), before))
     }
 
     /// Sets the value of a key.

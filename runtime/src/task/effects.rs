@@ -55,7 +55,8 @@ impl<B: StatefulBolt> Effects<B> {
         })
     }
 
-    /// One tuple: its effect, then what is to be said of it.
+    /// One tuple: its effect, then what is to be said of it. The value that was there is let go of last: should that panic, the tuple
+    /// has had its effect.
     #[inline]
     pub(crate) fn execute(
         &mut self,
@@ -69,7 +70,7 @@ impl<B: StatefulBolt> Effects<B> {
         inputs.keys[fragment.edge - inputs.numbering.first_edge].write(&tuple, key);
         let place = lineage.as_mut().and_then(|lineage| Some((lineage, latest.of(fragment, at)?)));
         let Some((lineage, (source, position))) = place else {
-            let state = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
+            let (state, _before) = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
             return bolt.emit(state, tuple, out);
         };
         let path = inputs.numbering.arrived(&fragment.batch, at, fragment.edge);
@@ -81,7 +82,7 @@ impl<B: StatefulBolt> Effects<B> {
                 None => bolt.emit(&B::State::default(), tuple, out),
             };
         };
-        let state = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
+        let (state, _before) = state.change(key.as_ref(), |state| bolt.update(state, &tuple))?;
         slot.fill();
         bolt.emit(state, tuple, out)
     }

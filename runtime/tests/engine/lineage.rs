@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use trombe::sim::{Fault, Simulation, World};
 use trombe::testing::Driver;
 use trombe::{
@@ -175,4 +176,48 @@ impl StatefulBolt for Total {
         *total += 1;
         Ok(())
     }
+}
+
+/// A count of whose values each third panics when it is let go of for the first time.
+#[derive(Clone, Default, Serialize, Deserialize)]
+struct Clinging(u64);
+
+impl Drop for Clinging {
+    fn drop(&mut self) {
+        if self.0 % 3 == 1 && !std::thread::panicking() && CLINGING.swap(false, Ordering::Relaxed) {
+            std::panic::resume_unwind(Box::new("clinging"));
+        }
+    }
+}
+
+/// The next value that is let go of clings.
+static CLINGING: AtomicBool = AtomicBool::new(false);
+
+struct ClingingTotal;
+
+impl StatefulBolt for ClingingTotal {
+    type In = u64;
+    type State = Clinging;
+    type Out = Nothing;
+
+    fn update(&mut self, total: &mut Clinging, _: &u64) -> Result<(), Failure> {
+        CLINGING.store(true, Ordering::Relaxed);
+        total.0 += 1;
+        Ok(())
+    }
+}
+
+#[test]
+fn an_effect_counts_once_also_if_the_value_before_it_panics_when_it_is_let_go_of() {
+    let store = Arc::new(MemoryStore::new());
+    let topology = Topology::new("clinging");
+    topology.state(Arc::clone(&store));
+    let numbers = topology.spout("numbers", || Numbers { open: BTreeSet::new(), next: 0 });
+    numbers.by_key(|_| "all").stateful("count", || ClingingTotal).end();
+    let mut driver = Driver::new(&topology, Config::default(), 1).unwrap();
+    driver.advance(Duration::from_mins(2));
+    assert!(driver.snapshot().component("count").unwrap().restarts > 3);
+    let count: Option<Clinging> = stored_state(&*store, "clinging", "count", "all").unwrap();
+    CLINGING.store(false, Ordering::Relaxed);
+    assert_eq!(count.map(|count| count.0), Some(NUMBERS));
 }
