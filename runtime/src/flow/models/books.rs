@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use loom::thread;
 
 use super::{books, model, plan};
+use crate::metrics::site::Site;
 use crate::sync::AtomicBool;
 
 #[test]
@@ -39,5 +40,25 @@ fn a_tuple_on_its_way_is_never_overlooked() {
         passes_on.join().unwrap();
         ends.join().unwrap();
         assert_eq!(books.settled(), ended.load(Ordering::Relaxed));
+    });
+}
+
+#[test]
+fn tuples_that_several_tasks_count_are_never_overlooked() {
+    let mut plan = plan();
+    plan.components[1].tasks = 2;
+    model(move || {
+        let (books, first, _end) = books(&plan);
+        let second = Arc::new(Site::new(&books, 1, 1, Arc::default()));
+        first.sent(0, 2);
+        let pass_on = [first, second].map(|middle| {
+            thread::spawn(move || {
+                middle.sent(1, 1);
+                middle.acked(0, 1);
+            })
+        });
+        assert!(!books.settled(), "settled while tuples were on their way");
+        pass_on.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!([0, 1].map(|edge| books.edges[edge].pending()), [0, 2]);
     });
 }

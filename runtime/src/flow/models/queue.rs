@@ -71,7 +71,10 @@ fn a_full_queue_wakes_its_producer_and_keeps_the_order() {
         let (inbox, wake, wakes) = narrow(1);
         let producer = {
             let (inbox, wakes) = (Arc::clone(&inbox), wakes.clone());
-            thread::spawn(move || produce(&inbox, &wakes[0], &books, [1, 2, 3]))
+            thread::spawn(move || {
+                produce(&inbox, &wakes[0], &books, [1, 2, 3]);
+                assert!(inbox.waiting().queued() <= 3, "what has left the queue had come");
+            })
         };
         assert_eq!(consume(&inbox, &wake, 3), [1, 2, 3]);
         producer.join().unwrap();
