@@ -6,3 +6,8 @@ use crate::state::lineage;
 pub fn lineage_row(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
     lineage::rewritten(key, value)
 }
+
+/// The same of a row that says from where on it is known.
+pub fn lineage_floor(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    lineage::rewritten_floor(key, value)
+}

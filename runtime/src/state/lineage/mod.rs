@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use page::{Page, PageId, page_of, read_floor, read_key, read_row, split, write_floor_key, write_key};
 
-pub(crate) use page::rewritten;
+pub(crate) use page::{rewritten, rewritten_floor};
 
 use super::{StateChange, StateError, StateStore};
 use crate::flow::lineage::{Path, Position};

@@ -165,6 +165,13 @@ pub(crate) fn rewritten(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> 
     Some((write_key(id, row, source), write_row(&places, &paths)))
 }
 
+/// The same of a row of floors.
+pub(crate) fn rewritten_floor(key: &[u8], value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
+    let (partition, floor, source) = read_floor(key, value)?;
+    let first_group = u16::from_be_bytes(*key.get(4..)?.first_chunk()?);
+    Some((write_floor_key(partition, first_group, source), floor.to_be_bytes().to_vec()))
+}
+
 /// Group, partition, page, row, and the source's name.
 pub(super) fn write_key(PageId { partition, group, number, .. }: PageId, row: u32, source: &str) -> Vec<u8> {
     let (group, partition) = (group.to_be_bytes(), partition.to_be_bytes());
