@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use trombe::{Autopsy, Config, Emitter, Failure, Next, Snapshot, Spout, SpoutEmitter, TaskContext, Topology};
+use trombe::{
+    Autopsy, Config, Emitter, Failure, MemoryStore, Next, Nothing, Position, Snapshot, Spout, SpoutEmitter,
+    StatefulBolt, TaskContext, Topology, stored_state,
+};
 
 use super::common::{SEEDS, Seen, run, tight};
 
@@ -142,5 +145,63 @@ fn tuples_that_are_lost_with_their_spout_leave_room_for_causes_and_those_acked_a
             "seed {seed}: {:?} in {told:?}",
             acked.all()
         );
+    }
+}
+
+#[test]
+fn a_spout_that_panics_when_it_is_asked_where_it_would_read_again_starts_anew() {
+    /// Reads from the beginning at each start, and panics once.
+    struct Fragile {
+        next: u64,
+        asked: Arc<AtomicU64>,
+    }
+    impl Spout for Fragile {
+        type Item = u64;
+        fn next(&mut self, out: &mut SpoutEmitter<u64>) -> Result<Next, Failure> {
+            out.emit(self.next, self.next);
+            self.next += 1;
+            Ok(if self.next == 20 { Next::Exhausted } else { Next::Emitted })
+        }
+        fn ack(&mut self, _: u64) {}
+        fn replay(&mut self, id: u64) -> Result<Option<u64>, Failure> {
+            Ok(Some(id))
+        }
+        fn positions() -> Option<fn(u64) -> Position> {
+            Some(|offset| Position { partition: 0, offset })
+        }
+        fn replay_from(&self, _: u32) -> u64 {
+            assert_ne!(self.asked.fetch_add(1, Ordering::Relaxed), 4, "the fifth time");
+            0
+        }
+    }
+    let mut lost = 0;
+    for seed in SEEDS {
+        let (asked, store) = (Arc::default(), Arc::new(MemoryStore::new()));
+        let topology = Topology::new("t");
+        topology.state(Arc::clone(&store));
+        let fragile = move || Fragile { next: 0, asked: Arc::clone(&asked) };
+        topology.spout("fragile", fragile).by_key(|_| "all").stateful("count", || Total).end();
+        let (summary, snapshot) = run(&topology, Config { batch_count_max: 1, ..tight() }, seed);
+        assert_eq!((summary.restarts, summary.failed), (1, summary.given_up), "seed {seed}: {summary}");
+        let spout = snapshot.component("fragile").unwrap();
+        assert_eq!((spout.trees, spout.pending), (spout.acked + spout.given_up, 0), "seed {seed}");
+        let count: Option<u64> = stored_state(&*store, "t", "count", "all").unwrap();
+        assert_eq!(count, Some(20), "seed {seed}");
+        lost += summary.given_up;
+    }
+    assert!(lost > 0, "what nobody hears of is given up");
+}
+
+/// How many there were.
+struct Total;
+
+impl StatefulBolt for Total {
+    type In = u64;
+    type State = u64;
+    type Out = Nothing;
+
+    fn update(&mut self, total: &mut u64, _: &u64) -> Result<(), Failure> {
+        *total += 1;
+        Ok(())
     }
 }

@@ -102,10 +102,10 @@ impl<S: Spout> SpoutTask<S> {
             self.lost(&failure);
             return;
         }
+        self.ended(ids.len() as usize - failed.len(), buried, took);
         if let Some(position) = self.floors {
             self.raise_floors(ids, position);
         }
-        self.ended(ids.len() as usize - failed.len(), buried, took);
     }
 
     /// So many tuples of a flight are done, `buried` ones among them.
@@ -124,9 +124,10 @@ impl<S: Spout> SpoutTask<S> {
         let mut last = None;
         for partition in ids.iter().map(|id| position(id).partition) {
             if last.replace(partition) != Some(partition) {
-                let floor = self.life.call(&self.site, |spout| spout.replay_from(partition));
-                if let Some(Ok(floor)) = floor {
-                    self.site.books.floors.raise(self.site.component, partition, floor);
+                match self.life.call(&self.site, |spout| spout.replay_from(partition)) {
+                    Some(Ok(floor)) => self.site.books.floors.raise(self.site.component, partition, floor),
+                    Some(Err(failure)) => return self.lost(&failure),
+                    None => return,
                 }
             }
         }
