@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::flight::unpoisoned;
 use super::fragment::{Batch, Fragment};
 use super::wake::Wake;
-use crate::sync::{ArrayQueue, AtomicBool, AtomicUsize, Mutex, fence};
+use crate::sync::{Apart, ArrayQueue, AtomicBool, AtomicUsize, Mutex, fence};
 
 /// Many producers, one consumer. Emptied buffers go back to the producers by the same object.
 pub(crate) struct Inbox<T> {
@@ -23,16 +23,11 @@ pub(crate) struct Inbox<T> {
 /// Tuples that wait for a task. What producers and consumer count lies apart, so that neither waits for the other's core.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    pushed: Apart,
-    popped: Apart,
+    pushed: Apart<AtomicUsize>,
+    popped: Apart<AtomicUsize>,
     /// With their producers, until there is room in the queue.
     pub(crate) parked: AtomicUsize,
 }
-
-/// Two cache lines, as processors fetch them in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Apart(AtomicUsize);
 
 impl Waiting {
     /// In the queue.

@@ -2,23 +2,18 @@
 
 use std::sync::atomic::Ordering;
 
-use crate::sync::AtomicU64;
+use crate::sync::{Apart, AtomicU64};
 
 /// Parts of a count at most; with more tasks several share one.
 const PARTS_MAX: usize = 32;
 
 /// A count to which each task adds in its part: one that two cores add to in turn costs them both the way between them, each time.
 #[derive(Debug)]
-pub(crate) struct Count(Box<[Part]>);
-
-/// Two cache lines, as processors fetch them in pairs.
-#[derive(Debug, Default)]
-#[repr(align(128))]
-struct Part(AtomicU64);
+pub(crate) struct Count(Box<[Apart<AtomicU64>]>);
 
 impl Count {
     pub(crate) fn new(tasks: usize) -> Self {
-        Self((0..tasks.clamp(1, PARTS_MAX)).map(|_| Part::default()).collect())
+        Self((0..tasks.clamp(1, PARTS_MAX)).map(|_| Apart::default()).collect())
     }
 
     #[inline]

@@ -19,3 +19,8 @@ pub(crate) use {
     std::sync::{Arc, Condvar, Mutex, MutexGuard},
     std::thread,
 };
+
+/// Something that one thread writes often, away from what others do: two cache lines, as processors fetch them in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
