@@ -67,11 +67,7 @@ impl Pipeline {
 
     /// Stops reading the log, finishes what is under way, and ends. An error if the topology has ended by itself.
     pub(crate) fn shutdown(self) -> Result<trombe::Summary, EndError> {
-        let summary = block_in_place(|| self.running.shutdown(Duration::from_millis(DRAIN_MS_MAX)));
-        match summary.error {
-            None => Ok(summary),
-            Some(error) => Err(error),
-        }
+        block_in_place(|| self.running.shutdown(Duration::from_millis(DRAIN_MS_MAX))).into_result()
     }
 
     /// The running topology's books, readable after its end too.

@@ -69,6 +69,14 @@ impl Summary {
         self.unfinished.is_empty() && self.error.is_none()
     }
 
+    /// The error by which the topology has ended itself, if it has.
+    pub fn into_result(self) -> Result<Self, EndError> {
+        match self.error {
+            None => Ok(self),
+            Some(error) => Err(error),
+        }
+    }
+
     pub(crate) fn of(books: &Books) -> Self {
         let snapshot = Snapshot::of(books);
         let spouts = || snapshot.components.iter().filter(|component| component.kind.is_spout());

@@ -85,11 +85,7 @@ impl Topology {
 
     /// Starts the topology with the default limits and waits until its spouts are exhausted and every tuple is done.
     pub fn run_local(&self) -> Result<Summary, RunError> {
-        let summary = self.start(Config::default())?.wait();
-        match summary.error {
-            None => Ok(summary),
-            Some(error) => Err(error.into()),
-        }
+        Ok(self.start(Config::default())?.wait().into_result()?)
     }
 
     fn add_spout<S: Spout>(
