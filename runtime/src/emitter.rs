@@ -186,12 +186,6 @@ impl<T> Emitter<T> {
         self.root = root;
     }
 
-    /// Whether every emission since the last look could be made.
-    #[inline]
-    pub(crate) fn check_use(&mut self) -> Result<(), Failure> {
-        if self.misuse.is_none() { Ok(()) } else { self.misuse.take().map_or(Ok(()), Err) }
-    }
-
     /// An emission that could not be made since the last look.
     #[inline]
     pub(crate) fn take_misuse(&mut self) -> Option<Failure> {

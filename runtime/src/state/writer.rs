@@ -133,7 +133,9 @@ impl Writer {
                     client.wake.notify();
                 }
                 Reply::Last(failed) => {
-                    result.err().map(failed);
+                    if let Err(error) = result {
+                        failed(error);
+                    }
                 }
             }
         }

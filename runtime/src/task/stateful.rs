@@ -131,7 +131,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
                 out.set_root(if is_held { root } else { UNTRACKED });
                 out.follow(&fragment.batch, at, fragment.edge);
                 let executed = effects.execute(bolt, tuple, (fragment, at), out, &site.books.floors);
-                if let Err(failure) = executed.and_then(|()| out.check_use()) {
+                if let Some(failure) = executed.err().or(out.take_misuse()) {
                     fail(site, *guarantee, fragment, root, &failure);
                     failed += 1;
                 }

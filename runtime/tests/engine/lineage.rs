@@ -165,7 +165,7 @@ fn an_echo_of_what_is_done_and_forgotten_changes_nothing() {
 }
 
 /// How many there were.
-struct Total;
+pub(super) struct Total;
 
 impl StatefulBolt for Total {
     type In = u64;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use trombe::{
-    Autopsy, Config, Emitter, Failure, MemoryStore, Next, Nothing, Position, Snapshot, Spout, SpoutEmitter,
-    StatefulBolt, TaskContext, Topology, stored_state,
+    Autopsy, Config, Emitter, Failure, MemoryStore, Next, Position, Snapshot, Spout, SpoutEmitter,
+    TaskContext, Topology, stored_state,
 };
 
 use super::common::{SEEDS, Seen, run, tight};
+use super::lineage::Total;
 
 #[test]
 fn a_spout_that_panics_starts_anew() {
@@ -190,18 +191,4 @@ fn a_spout_that_panics_when_it_is_asked_where_it_would_read_again_starts_anew() 
         lost += summary.given_up;
     }
     assert!(lost > 0, "what nobody hears of is given up");
-}
-
-/// How many there were.
-struct Total;
-
-impl StatefulBolt for Total {
-    type In = u64;
-    type State = u64;
-    type Out = Nothing;
-
-    fn update(&mut self, total: &mut u64, _: &u64) -> Result<(), Failure> {
-        *total += 1;
-        Ok(())
-    }
 }
