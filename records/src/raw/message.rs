@@ -2,7 +2,8 @@
 //!
 //! They are the project's own. A raw block would be megabytes; its message keeps what proves and names it:
 //! the header, the coinbase transaction, and the sums over the other transactions, which travel as messages
-//! of their own.
+//! of their own. Those keep the sums only: the log is written and read once for every byte of theirs, and
+//! whoever replays blocks has their bytes.
 
 use bitcoin::block::Header;
 use bitcoin::consensus::deserialize;
@@ -21,14 +22,13 @@ use crate::json::{self, Amount, Seconds, Text};
 use crate::money::Satoshi;
 use crate::record::{BlockRecord, ChainMessage, LargestTransaction, TransactionRecord};
 
-/// The `raw-transaction` message: `{"txid","time","hex"}`, `time` in Unix seconds.
+/// The `raw-transaction` message: `{"txid","time","outputs_sat","adjusted_sat"}`, `time` in Unix seconds, of a
+/// transaction that is no coinbase. What it was made from is as good as its block, which was verified.
 pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<Utc>) -> Vec<u8> {
-    let (txid, time, bytes) = (transaction.txid(), time.timestamp(), transaction.bytes());
-    let mut message = format!(r#"{{"txid":"{txid}","time":{time},"hex":""#).into_bytes();
-    message.reserve_exact(bytes.len() * 2 + 2);
-    hex::encode_into(&mut message, bytes);
-    message.extend(b"\"}");
-    message
+    let (txid, time) = (transaction.txid(), time.timestamp());
+    let (outputs, adjusted) = (transaction.outputs(), transaction.adjusted());
+    format!(r#"{{"txid":"{txid}","time":{time},"outputs_sat":{outputs},"adjusted_sat":{adjusted}}}"#)
+        .into_bytes()
 }
 
 /// The `raw-block` message:
@@ -59,34 +59,26 @@ pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {
     format!("{{{}}}", fields.join(",")).into_bytes()
 }
 
+/// The sums may exceed all bitcoin.
 #[derive(Deserialize)]
-struct TransactionIn<'a> {
+struct TransactionIn {
     txid: Txid,
     time: Option<Seconds>,
-    #[serde(borrow)]
-    hex: Text<'a>,
+    outputs_sat: Satoshi,
+    adjusted_sat: Satoshi,
 }
 
 /// Reads a `raw-transaction` message.
 pub(crate) fn transaction_message(text: &str, _: Context<'_>) -> Result<ChainMessage, ParseError> {
-    let message: TransactionIn<'_> = json::object(text)?;
-    let bytes = bytes(&message.hex, "hex")?;
-    let decoded = transaction(&bytes, "hex")?;
-    if decoded.txid != message.txid {
+    let message: TransactionIn = json::object(text)?;
+    let (outputs, adjusted) = (message.outputs_sat, message.adjusted_sat);
+    if adjusted > outputs {
         return Err(ParseError::path(
-            "txid",
-            Why::Contradiction("not the id of the transaction in `hex`: produce it again"),
+            "adjusted_sat",
+            Why::Contradiction("more than all outputs: produce it again"),
         ));
     }
-    if decoded.transaction.is_coinbase() {
-        return Err(ParseError::path(
-            "hex",
-            Why::Contradiction("a coinbase moves no money: send it in the block's message"),
-        ));
-    }
-    let sums = decoded.sums().map_err(|error| ParseError::path("hex", error))?;
     let time = field::time(message.time, "time")?;
-    let (outputs, adjusted) = (sums.outputs(), sums.adjusted());
     Ok(ChainMessage::Transaction(TransactionRecord { txid: message.txid, time, outputs, adjusted }))
 }
 

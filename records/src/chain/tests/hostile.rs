@@ -137,7 +137,10 @@ fn seeds() -> [(&'static str, String); 4] {
         ("blockchain-info", utx(payer, outputs)),
         ("blockchain-info", format!(r#"{{"op":"block","x":{{"hash":"{hash}","time":1469682363}}}}"#)),
         ("mempool-space", format!(r#"{{"blocks":[{}]}}"#, mempool_block(7, extras))),
-        ("raw-transaction", format!(r#"{{"txid":"{hash}","time":1469682363,"hex":"0100"}}"#)),
+        (
+            "raw-transaction",
+            format!(r#"{{"txid":"{hash}","time":1469682363,"outputs_sat":5,"adjusted_sat":3}}"#),
+        ),
     ]
 }
 
