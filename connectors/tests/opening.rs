@@ -53,27 +53,55 @@ fn a_newer_store_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     drop(open(&path));
-    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 3").unwrap();
+    Connection::open(&path).unwrap().execute_batch("PRAGMA user_version = 4").unwrap();
     let error = refused(&path);
-    assert!(matches!(error, OpenError::Newer { found: 3, known: 2, .. }), "{error}");
+    assert!(matches!(error, OpenError::Newer { found: 4, known: 3, .. }), "{error}");
     assert!(error.to_string().ends_with("use a newer version of the program"));
 }
+
+/// A row for each message, in segments of two; the last two have times and headers of their own.
+const VERSION_1: &str = "
+    ALTER TABLE commits DROP COLUMN metadata;
+    DROP TABLE batches;
+    CREATE TABLE messages (
+        place        INTEGER PRIMARY KEY,
+        timestamp_ms INTEGER NOT NULL,
+        key          BLOB NOT NULL,
+        value        BLOB NOT NULL,
+        headers      BLOB
+    ) STRICT;
+    INSERT INTO messages VALUES
+        (0, 5, x'', x'30', NULL), (1, 5, x'', x'31', NULL), (2, 5, x'6b', x'32', x'01000000020000006e7676'),
+        (3, 9, x'6b', x'33', NULL);
+    UPDATE partitions SET end_offset = 4, bytes = 9, segment_offset = 2, segment_bytes = 7, appended_ms = 3;
+    INSERT INTO segments VALUES (0, 0, 2, 2, 1);
+    PRAGMA user_version = 1";
+
+/// Beyond what any clock shows.
+const RETENTION_MS: i64 = 1 << 60;
 
 #[tokio::test]
 async fn an_older_store_is_brought_up_to_date_with_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let store = open(&path);
-    topic(&store, "prices", 1, None).await;
-    store.append("prices", vec![message("", "1"), message("", "2")]).await.unwrap();
+    topic(&store, "prices", 1, Some(RETENTION_MS)).await;
+    store.append("prices", vec![message("", "0")]).await.unwrap();
     consumer(&store, "docs", "prices").commit(&[position("prices", 1)]).unwrap();
     drop(store);
-    let version_1 = "ALTER TABLE commits DROP COLUMN metadata; PRAGMA user_version = 1";
-    Connection::open(&path).unwrap().execute_batch(version_1).unwrap();
+    Connection::open(&path).unwrap().execute_batch(VERSION_1).unwrap();
 
     let store = open(&path);
+    assert_eq!(store.append("prices", vec![message("", "4")]).await.unwrap(), [position("prices", 4)]);
+    let values = |records: &[trombe_connectors::Record]| {
+        records.iter().map(|record| text(&record.message.value)).collect::<String>()
+    };
     let records = drain(&mut *consumer(&store, "docs", "prices"));
-    assert_eq!(records.iter().map(|record| text(&record.message.value)).collect::<Vec<_>>(), ["2"]);
+    assert_eq!((text(&records[1].message.key), records[2].message.timestamp_ms), ("k", 9));
+    assert_eq!(records[1].message.header("n").unwrap(), "vv");
+    assert_eq!(values(&records), "1234");
+    assert_eq!(store.prune(RETENTION_MS + 1).unwrap(), 2, "the messages of the segment that ended at 1 ms");
+    assert_eq!(values(&drain(&mut *consumer(&store, "new", "prices"))), "234");
     assert!(store.verify().unwrap().is_empty());
 }
 

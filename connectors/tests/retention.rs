@@ -82,7 +82,9 @@ async fn retention_by_bytes_keeps_the_newest_segments() {
     topic(&store, TOPIC, 1, None).await;
     let large = Message { value: vec![0; 1000].into(), ..Message::default() };
     store.append(TOPIC, vec![large; 22]).await.unwrap();
+    let mut slow = consumer(&store, "slow", TOPIC);
     assert_eq!(store.prune(now_ms()).unwrap(), 12);
+    assert_eq!((drain(&mut *slow)[0].position.offset, slow.missed()), (12, 12));
     let mut reader = consumer(&store, "g", TOPIC);
     assert_eq!(drain(&mut *reader)[0].position.offset, 12);
     assert_eq!(reader.missed(), 0, "a new group begins at the oldest and has missed nothing");
@@ -147,7 +149,7 @@ async fn housekeeping_follows_the_writes() {
         let file = rusqlite::Connection::open(&path).unwrap();
         file.query_row(&format!("SELECT count(*) FROM {table}"), (), |row| row.get(0)).unwrap()
     };
-    assert_eq!((rows("messages"), rows("segments"), rows("state")), (0, 0, 1));
+    assert_eq!((rows("batches"), rows("segments"), rows("state")), (0, 0, 1));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
-    (btc_fuzz_targets::target("headers").check)(data);
+    (btc_fuzz_targets::target("batch").check)(data);
 });

@@ -1,7 +1,10 @@
 //! Appending to the log.
 
+use std::collections::BTreeMap;
+
+use super::batch::Batch;
 use super::error::Fault;
-use super::message::{encode_headers, size};
+use super::message::size;
 use super::transaction::Transaction;
 use super::writer::Operation;
 use crate::{LogError, Message, Position, partition_of};
@@ -46,20 +49,23 @@ impl Operation for Append {
     fn run(&self, transaction: &mut Transaction<'_>) -> Result<Vec<Position>, Fault> {
         let topic = transaction.topic(&self.topic)?;
         let (connection, config, now_ms) = (transaction.connection, transaction.config, transaction.now_ms);
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO messages (place, timestamp_ms, key, value, headers) VALUES (?1, ?2, ?3, ?4, ?5)",
-        )?;
+        let mut batches: BTreeMap<u32, Batch> = BTreeMap::new();
         let mut positions = Vec::with_capacity(self.messages.len());
         for message in &self.messages {
             let number = partition_of(&message.key, topic.partitions);
             let partition = transaction.partition(topic.first_partition + i64::from(number))?;
+            let batch = batches.entry(number).or_default();
             partition.heed_clock(connection, now_ms)?;
-            partition.roll(connection, config)?;
+            let is_rolled = partition.roll(connection, config)?;
+            if is_rolled || batch.messages().len() >= config.record_batch_bytes_max {
+                batch.write(connection)?;
+            }
             let offset = partition.end_offset.cast_unsigned();
-            let place = partition.push(size(message).cast_signed() as i64, now_ms);
-            let headers = encode_headers(&message.headers);
-            insert.execute((place, message.timestamp_ms, &*message.key, &*message.value, headers))?;
+            batch.push(partition.push(size(message).cast_signed() as i64, now_ms), message);
             positions.push(Position { topic: self.topic.clone(), partition: number, offset });
+        }
+        for batch in batches.values_mut() {
+            batch.write(connection)?;
         }
         Ok(positions)
     }

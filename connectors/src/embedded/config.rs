@@ -31,6 +31,9 @@ pub struct EmbeddedConfig {
     pub batch_count_max: usize,
     /// The bytes of the operations that share one transaction; a single larger operation is taken alone.
     pub batch_bytes_max: usize,
+    /// Messages of one append and partition share a row of the log up to this; a single larger message is a row of its own. Whoever
+    /// holds one message in memory holds its row.
+    pub record_batch_bytes_max: usize,
     /// The largest message: key, value and headers together.
     pub message_bytes_max: usize,
     /// The oldest messages of a partition are deleted once it holds more than this, but for the newest, whatever its
@@ -62,6 +65,7 @@ impl Default for EmbeddedConfig {
             queue_bytes_max: 64 << 20,
             batch_count_max: 1024,
             batch_bytes_max: 8 << 20,
+            record_batch_bytes_max: 16 << 10,
             message_bytes_max: 16 << 20,
             partition_bytes_max: None,
             segment_count_max: 4096,
@@ -130,6 +134,7 @@ impl EmbeddedConfig {
             ("queue_bytes_max", self.queue_bytes_max as u64, 1 << 16, TERABYTE),
             ("batch_count_max", self.batch_count_max as u64, 1, 1_000_000),
             ("batch_bytes_max", self.batch_bytes_max as u64, 1 << 16, TERABYTE),
+            ("record_batch_bytes_max", self.record_batch_bytes_max as u64, 1, 1 << 24),
             ("message_bytes_max", self.message_bytes_max as u64, 1 << 10, 1 << 29),
             ("partition_bytes_max", self.partition_bytes_max.unwrap_or(TERABYTE), 1 << 16, u64::MAX),
             ("segment_count_max", u64::from(self.segment_count_max), 1, 1 << 24),

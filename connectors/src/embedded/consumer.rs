@@ -5,14 +5,17 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Shared;
+use super::batch::{Messages, SELECT_FROM};
 use super::commit::{Commit, Committed};
 use super::error::Fault;
 use super::lease::Lease;
-use super::message::{SELECT_FROM, SELECT_ONE, decode, size};
+use super::message::size;
 use super::partition::{OFFSETS_MAX, Partition, offset_of, place};
 use super::start::{Origin, is_own_only};
 use super::topic::Topic;
-use crate::{Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Lag, LogConsumer, LogError, Position, Record};
+use crate::{
+    Assignment, ConsumerOptions, IDENTITY_BYTES_MAX, Lag, LogConsumer, LogError, Message, Position, Record,
+};
 
 /// A member of a consumer group. It has its own connection, so that it waits for nobody.
 pub(super) struct Consumer {
@@ -164,12 +167,8 @@ impl LogConsumer for Consumer {
         let Some(offset) = offset.filter(|&offset| offset < OFFSETS_MAX) else {
             return Ok(None);
         };
-        let found = self
-            .connection
-            .prepare_cached(SELECT_ONE)
-            .and_then(|mut select| select.query_row([place(assigned.id, offset)], decode).optional());
-        let found = found.map_err(Fault::from)?;
-        Ok(found.map(|(_, message)| Record { position: position.clone(), message }))
+        let found = find(&self.connection, assigned.id, offset).map_err(Fault::from)?;
+        Ok(found.map(|message| Record { position: position.clone(), message }))
     }
 
     fn commit(&mut self, next: &[Position]) -> Result<(), LogError> {
@@ -217,30 +216,41 @@ impl Assigned {
         records: &mut Vec<Record>,
     ) -> rusqlite::Result<(Room, u64)> {
         let mut select = connection.prepare_cached(SELECT_FROM)?;
-        let limit = i64::try_from(share.records).unwrap_or(i64::MAX);
-        let mut rows = select.query((place(self.id, self.next_offset), place(self.id + 1, 0), limit))?;
+        let from = place(self.id, self.next_offset);
+        let mut rows = select.query((from, place(self.id + 1, 0)))?;
         let mut taken = Room { records: 0, bytes: 0 };
         let mut missed = 0;
-        while taken.bytes <= share.bytes {
-            let Some(row) = rows.next()? else {
-                self.drained = taken.records < share.records;
-                break;
-            };
-            let (place, message) = decode(row)?;
-            let offset = offset_of(place);
-            missed += (offset - self.next_offset).cast_unsigned();
-            self.next_offset = offset + 1;
-            taken.records += 1;
-            taken.bytes += size(&message);
-            let position = Position {
-                topic: self.topic.clone(),
-                partition: self.number,
-                offset: offset.cast_unsigned(),
-            };
-            records.push(Record { position, message });
+        while let Some(row) = rows.next()? {
+            for message in Messages::of(row)?.from(from)? {
+                if taken.records >= share.records || taken.bytes > share.bytes {
+                    return Ok((taken, missed));
+                }
+                let (place, message) = message?;
+                let offset = offset_of(place);
+                missed += (offset - self.next_offset).cast_unsigned();
+                self.next_offset = offset + 1;
+                taken.records += 1;
+                taken.bytes += size(&message);
+                let position = Position {
+                    topic: self.topic.clone(),
+                    partition: self.number,
+                    offset: offset.cast_unsigned(),
+                };
+                records.push(Record { position, message });
+            }
         }
+        self.drained = true;
         Ok((taken, missed))
     }
+}
+
+/// The message at an offset.
+fn find(connection: &Connection, partition_id: i64, offset: i64) -> rusqlite::Result<Option<Message>> {
+    let (wanted, end) = (place(partition_id, offset), place(partition_id + 1, 0));
+    let batch = connection.prepare_cached(SELECT_FROM)?.query_row((wanted, end), Messages::of).optional()?;
+    let Some(batch) = batch else { return Ok(None) };
+    let found = batch.from(wanted)?.next().transpose()?;
+    Ok(found.filter(|(place, _)| *place == wanted).map(|(_, message)| message))
 }
 
 /// How much a poll may still take.

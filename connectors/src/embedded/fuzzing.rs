@@ -2,14 +2,17 @@
 
 use bytes::Bytes;
 
-use super::message::{decode_headers, encode_headers};
+use super::batch::{Batch, Messages};
+use crate::Message;
 
-/// The headers in a row; `None` if it is damaged.
-pub fn headers(blob: Bytes) -> Option<Vec<(String, Bytes)>> {
-    decode_headers(blob)
+/// The messages of a row; `None` if it is damaged.
+pub fn batch(row: Bytes) -> Option<Vec<Message>> {
+    Messages::new(0, row).map(|message| Some(message.ok()?.1)).collect()
 }
 
-/// The row for these headers; `None` for none.
-pub fn headers_row(headers: &[(String, Bytes)]) -> Option<Vec<u8>> {
-    encode_headers(headers)
+/// The row for these messages.
+pub fn batch_row(messages: &[Message]) -> Vec<u8> {
+    let mut batch = Batch::default();
+    (0..).zip(messages).for_each(|(place, message)| batch.push(place, message));
+    batch.messages().to_vec()
 }

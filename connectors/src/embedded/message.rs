@@ -1,18 +1,8 @@
-//! How a message lies in a row.
+//! What a message counts, and how its headers lie in a row.
 
 use bytes::Bytes;
-use rusqlite::Row;
-use rusqlite::types::Type;
 
 use crate::Message;
-
-/// The message at a place.
-pub(super) const SELECT_ONE: &str =
-    "SELECT place, timestamp_ms, key, value, headers FROM messages WHERE place = ?1";
-
-/// At most `?3` messages from one place up to another.
-pub(super) const SELECT_FROM: &str = "SELECT place, timestamp_ms, key, value, headers FROM messages
-     WHERE place >= ?1 AND place < ?2 ORDER BY place LIMIT ?3";
 
 /// The bytes by which a message is limited and counted.
 pub(super) fn size(message: &Message) -> usize {
@@ -21,10 +11,7 @@ pub(super) fn size(message: &Message) -> usize {
 }
 
 /// The headers as one blob: for each, the two lengths (32 bits, little-endian), the name and the value.
-pub(super) fn encode_headers(headers: &[(String, Bytes)]) -> Option<Vec<u8>> {
-    if headers.is_empty() {
-        return None;
-    }
+pub(super) fn encode_headers(headers: &[(String, Bytes)]) -> Vec<u8> {
     let mut blob = Vec::with_capacity(headers.iter().map(|(name, value)| 8 + name.len() + value.len()).sum());
     for (name, value) in headers {
         blob.extend(length(name.len()));
@@ -32,30 +19,14 @@ pub(super) fn encode_headers(headers: &[(String, Bytes)]) -> Option<Vec<u8>> {
         blob.extend_from_slice(name.as_bytes());
         blob.extend_from_slice(value);
     }
-    Some(blob)
+    blob
 }
 
 fn length(bytes: usize) -> [u8; 4] {
     u32::try_from(bytes).expect("a message is limited to less than 4 GiB").to_le_bytes()
 }
 
-/// Reads a row of these statements: the message's place and the message.
-pub(super) fn decode(row: &Row<'_>) -> rusqlite::Result<(i64, Message)> {
-    let key = row.get_ref(2)?.as_blob()?;
-    let value = row.get_ref(3)?.as_blob()?;
-    let headers = row.get_ref(4)?.as_blob_or_null()?.unwrap_or_default();
-    // One allocation carries the key, the value and the headers' values.
-    let whole = Bytes::from([key, value, headers].concat());
-    let headers_at = key.len() + value.len();
-    let message = Message {
-        key: whole.slice(..key.len()),
-        value: whole.slice(key.len()..headers_at),
-        timestamp_ms: row.get(1)?,
-        headers: decode_headers(whole.slice(headers_at..)).ok_or_else(damaged_headers)?,
-    };
-    Ok((row.get(0)?, message))
-}
-
+/// The headers in a blob; `None` if it is damaged.
 pub(super) fn decode_headers(mut blob: Bytes) -> Option<Vec<(String, Bytes)>> {
     let mut headers = Vec::new();
     while !blob.is_empty() {
@@ -73,10 +44,6 @@ pub(super) fn decode_headers(mut blob: Bytes) -> Option<Vec<(String, Bytes)>> {
     Some(headers)
 }
 
-fn damaged_headers() -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(4, Type::Blob, "the headers are damaged".into())
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -89,7 +56,7 @@ mod tests {
             headers in prop::collection::vec((".{0,8}", prop::collection::vec(any::<u8>(), 0..20)), 0..6)
         ) {
             let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name, Bytes::from(value))).collect();
-            let blob = encode_headers(&headers).unwrap_or_default();
+            let blob = encode_headers(&headers);
             prop_assert_eq!(decode_headers(blob.into()), Some(headers));
         }
 

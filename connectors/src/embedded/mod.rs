@@ -42,6 +42,7 @@
 //! empty files that consumers lock. Deleted space is used again but not given back to the file system.
 
 mod append;
+mod batch;
 mod commit;
 mod config;
 mod connection;
@@ -53,6 +54,7 @@ mod index;
 mod lease;
 mod message;
 mod meta;
+mod migrate;
 mod names;
 mod partition;
 mod retention;

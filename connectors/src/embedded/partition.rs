@@ -12,7 +12,7 @@ pub(super) const OFFSETS_MAX: i64 = 1 << OFFSET_BITS;
 /// A partition that is limited in bytes has about this many segments, hence exceeds its limit by this part at most.
 const SEGMENTS_OF_LIMIT: u64 = 8;
 
-/// Where a message lies in the table `messages`. The offset is below [`OFFSETS_MAX`].
+/// A message's place in the table `batches`. The offset is below [`OFFSETS_MAX`].
 pub(super) fn place(partition_id: i64, offset: i64) -> i64 {
     (partition_id << OFFSET_BITS) + offset
 }
@@ -82,14 +82,18 @@ impl Partition {
         place
     }
 
-    /// Closes the open segment if it is full. This comes before a message is added and not after, so that the newest
+    /// Closes the open segment if it is full, and tells whether it was. This comes before a message is added and not after, so that the newest
     /// one is always in the open segment.
-    pub(super) fn roll(&mut self, connection: &Connection, config: &EmbeddedConfig) -> rusqlite::Result<()> {
+    pub(super) fn roll(
+        &mut self,
+        connection: &Connection,
+        config: &EmbeddedConfig,
+    ) -> rusqlite::Result<bool> {
         let bytes_max = config.partition_bytes_max.unwrap_or(u64::MAX) / SEGMENTS_OF_LIMIT;
         let is_full = self.end_offset - self.segment_offset >= i64::from(config.segment_count_max.max(1))
             || self.segment_bytes.cast_unsigned() >= bytes_max.max(1);
         if !is_full {
-            return Ok(());
+            return Ok(false);
         }
         connection
             .prepare_cached(
@@ -99,7 +103,7 @@ impl Partition {
             .execute((self.id, self.segment_offset, self.end_offset, self.segment_bytes, self.appended_ms))?;
         self.segment_offset = self.end_offset;
         self.segment_bytes = 0;
-        Ok(())
+        Ok(true)
     }
 
     /// Lets segments that were closed at a time still to come count from now: the clock has been put back since, and

@@ -103,16 +103,17 @@ fn delete_segment(
     connection
         .prepare_cached("DELETE FROM segments WHERE partition_id = ?1 AND start_offset = ?2")?
         .execute((partition_id, partition.start_offset))?;
-    let deleted = connection
-        .prepare_cached("DELETE FROM messages WHERE place >= ?1 AND place < ?2")?
+    connection
+        .prepare_cached("DELETE FROM batches WHERE place >= ?1 AND place < ?2")?
         .execute((place(partition_id, partition.start_offset), place(partition_id, oldest.end_offset)))?;
+    let deleted = oldest.end_offset - partition.start_offset;
     partition.start_offset = oldest.end_offset;
     partition.bytes -= oldest.bytes;
     if partition.segment_offset < partition.start_offset {
         partition.segment_offset = partition.start_offset;
         partition.segment_bytes = 0;
     }
-    Ok(deleted as u64)
+    Ok(deleted.cast_unsigned())
 }
 
 struct Segment {

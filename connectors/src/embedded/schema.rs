@@ -5,13 +5,12 @@ use std::path::Path;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use super::error::OpenError;
+use super::migrate::MIGRATIONS;
 
 /// Marks the file as ours in `SQLite`'s own header; `file` shows it as "application id".
 const APPLICATION_ID: i64 = 0x5472_6d62; // "Trmb"
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 const TABLES: &str = include_str!("schema.sql");
-/// What makes a store of each version from 1 on one of the next.
-const MIGRATIONS: [&str; 1] = ["ALTER TABLE commits ADD COLUMN metadata TEXT NOT NULL DEFAULT ''"];
 
 /// What a file turned out to be.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +78,7 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     if let Identity::Store { version } = identify(&transaction)? {
         for (from, migration) in (1..).zip(MIGRATIONS) {
             if from >= version {
-                transaction.execute_batch(migration)?;
+                migration(&transaction)?;
                 transaction.pragma_update(None, "user_version", from + 1)?;
             }
         }

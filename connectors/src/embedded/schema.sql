@@ -1,4 +1,4 @@
--- The embedded store's tables, schema version 2.
+-- The embedded store's tables, schema version 3.
 
 -- Small facts about the store itself.
 CREATE TABLE meta (
@@ -36,13 +36,13 @@ CREATE TABLE segments (
     PRIMARY KEY (partition_id, start_offset)
 ) STRICT, WITHOUT ROWID;
 
--- place = partition id * 2^40 + offset: one tree in which each partition is one contiguous run.
-CREATE TABLE messages (
-    place        INTEGER PRIMARY KEY,
-    timestamp_ms INTEGER NOT NULL,
-    key          BLOB NOT NULL,
-    value        BLOB NOT NULL,
-    headers      BLOB
+-- place = partition id * 2^40 + offset, of the batch's last message: one tree in which each partition is one
+-- contiguous run. The count messages lie one after the other, the latest of them is of latest_ms.
+CREATE TABLE batches (
+    place     INTEGER PRIMARY KEY,
+    count     INTEGER NOT NULL,
+    latest_ms INTEGER NOT NULL,
+    messages  BLOB NOT NULL
 ) STRICT;
 
 -- Where each consumer group goes on after a restart; metadata tells who committed it.

@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
+use super::batch::{Messages, SELECT_FROM_TIME};
 use super::commit::Committed;
 use super::partition::{Partition, offset_of, place};
 use crate::Start;
@@ -53,12 +54,13 @@ impl Origin {
 
 /// Reads the partition from its oldest message on: done once a start, and times are in no order.
 fn first_of_time(connection: &Connection, partition_id: i64, at_ms: i64) -> rusqlite::Result<Option<i64>> {
-    let first = connection
-        .prepare(
-            "SELECT place FROM messages WHERE place >= ?1 AND place < ?2 AND timestamp_ms >= ?3
-             ORDER BY place LIMIT 1",
-        )?
-        .query_row((place(partition_id, 0), place(partition_id + 1, 0), at_ms), |row| row.get(0))
-        .optional()?;
-    Ok(first.map(offset_of))
+    let range = (place(partition_id, 0), place(partition_id + 1, 0), at_ms);
+    let batch = connection.prepare(SELECT_FROM_TIME)?.query_row(range, Messages::of).optional()?;
+    for message in batch.into_iter().flatten() {
+        let (place, message) = message?;
+        if message.timestamp_ms >= at_ms {
+            return Ok(Some(offset_of(place)));
+        }
+    }
+    Ok(None)
 }

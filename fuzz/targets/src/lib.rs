@@ -41,7 +41,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "recording", check: files::check_recording, seeds: files::recording_seeds },
     Target { name: "prices_csv", check: files::check_prices_csv, seeds: files::prices_csv_seeds },
     Target { name: "state_rows", check: stored::check_rows, seeds: stored::row_seeds },
-    Target { name: "headers", check: stored::check_headers, seeds: stored::header_seeds },
+    Target { name: "batch", check: stored::check_batch, seeds: stored::batch_seeds },
     Target { name: "dead_letter", check: stored::check_dead_letter, seeds: stored::dead_letter_seeds },
     Target { name: "envelope", check: stored::check_envelope, seeds: stored::envelope_seeds },
     Target { name: "query", check: answers::check_query, seeds: answers::query_seeds },

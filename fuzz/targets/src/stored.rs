@@ -56,17 +56,16 @@ pub(crate) fn row_seeds() -> Vec<Vec<u8>> {
     vec![chosen(0, [7; 112]), chosen(1, partial), chosen(2, block), chosen(3, price), together, overflowing]
 }
 
-pub(crate) fn check_headers(data: &[u8]) -> bool {
+pub(crate) fn check_batch(data: &[u8]) -> bool {
     use trombe_connectors::embedded::fuzzing;
-    let Some(headers) = fuzzing::headers(Bytes::copy_from_slice(data)) else { return false };
-    assert_eq!(fuzzing::headers_row(&headers).unwrap_or_default(), data);
-    !headers.is_empty()
+    let Some(messages) = fuzzing::batch(Bytes::copy_from_slice(data)) else { return false };
+    assert_eq!(fuzzing::batch_row(&messages), data);
+    messages.iter().any(|message| !message.headers.is_empty())
 }
 
-pub(crate) fn header_seeds() -> Vec<Vec<u8>> {
-    use trombe_connectors::embedded::fuzzing;
-    let headers = [("source".to_owned(), "kraken".into()), ("feed".to_owned(), Bytes::from_static(b"live"))];
-    fuzzing::headers_row(&headers).into_iter().collect()
+pub(crate) fn batch_seeds() -> Vec<Vec<u8>> {
+    let messages = [b"a", b"b"].map(|key| record(key, b"{}").message);
+    vec![trombe_connectors::embedded::fuzzing::batch_row(&messages)]
 }
 
 /// The first 32 bytes are the key. Whatever the record holds, it becomes a letter, and that one stays as it is.
