@@ -9,7 +9,7 @@ use std::time::Duration;
 use trombe::testing::Driver;
 use trombe::{
     Config, CustomGrouping, DeferredBolt, Emitter, Failure, Guarantee, MemoryStore, PlanError, StateChange,
-    StateError, StateStore, StatefulBolt, Topology, Tuple, stored_state,
+    StateError, StateStore, StatefulBolt, StreamId, Topology, Tuple, stored_state,
 };
 
 use super::common::{Log, SEEDS, assert_balanced, tight};
@@ -246,4 +246,36 @@ fn storms_timeout_counts_the_wait_for_the_store_too() {
     driver.advance(Duration::from_mins(10));
     assert_eq!((driver.run().acked, log.acked().len()), (0, 0), "a late write acks nothing");
     assert_balanced(&driver.snapshot());
+}
+
+/// Emits what it may not and fails.
+struct Wrong;
+
+impl StatefulBolt for Wrong {
+    type In = u64;
+    type State = u64;
+    type Out = u64;
+
+    fn update(&mut self, _: &mut u64, _: &u64) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn emit(&mut self, _: &u64, n: u64, out: &mut Emitter<u64>) -> Result<(), Failure> {
+        if n == 1 {
+            out.emit_to(&StreamId::<u64>::new("secret"), n);
+            return Err(Failure::reject("a one"));
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn what_a_tuple_that_fails_could_not_emit_is_not_held_against_the_next_one() {
+    let log = Log::of(3);
+    let topology = Topology::new("t");
+    let numbers = topology.spout("numbers", log.spout());
+    numbers.by(|_| &0).guarantee(Guarantee::AtLeastOnce).stateful("wrong", || Wrong).end();
+    assert!(Driver::new(&topology, tight(), 0).unwrap().run().is_complete());
+    assert_eq!(log.acked(), [0, 2]);
+    assert_eq!(log.exhausted()[&1].reason, "a one");
 }
