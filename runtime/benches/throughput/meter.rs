@@ -31,10 +31,13 @@ pub(crate) struct Line {
     /// Peak of the resident memory, mapped input included.
     rss_mib: f64,
     rss_anon_mib: f64,
-    /// From emit to ack; of a paced run, from the time that the schedule gives, in the window.
+    /// From emit to ack; of a paced run, in the window.
     p50_ms: f64,
     p99_ms: f64,
     p999_ms: Option<f64>,
+    /// Of a paced run, from the time that the schedule gives to ack: a late emission counts too.
+    due_p50_ms: Option<f64>,
+    due_p99_ms: Option<f64>,
     /// From the start of `main` to the first acked message.
     first_result_ms: f64,
     failed: u64,
@@ -46,15 +49,27 @@ pub(crate) struct Line {
 
 /// How long each message of a paced source took, in nanoseconds, as long as somebody wants to know.
 #[derive(Debug, Default)]
-pub(crate) struct Latencies(Mutex<Vec<u64>>);
+pub(crate) struct Latencies(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    from_emit: Vec<u64>,
+    from_due: Vec<u64>,
+}
 
 impl Latencies {
-    pub(crate) fn record(&self, nanos: u64) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(nanos);
+    pub(crate) fn record(&self, from_emit: u64, from_due: u64) {
+        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.from_emit.push(from_emit);
+        taken.from_due.push(from_due);
     }
 
-    fn take(&self) -> Vec<u64> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    /// In order.
+    fn take(&self) -> Taken {
+        let mut taken = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        taken.from_emit.sort_unstable();
+        taken.from_due.sort_unstable();
+        taken
     }
 }
 
@@ -111,7 +126,7 @@ pub(crate) fn measure(
     running.wait_for(Duration::from_secs(settings.warm_s));
     bench.latencies.take();
     let (from, to) = window(&running, settings, begun);
-    let mut latencies = bench.latencies.take();
+    let Taken { from_emit, from_due } = bench.latencies.take();
     let snapshot = running.snapshot();
     let (rss_mib, rss_anon_mib) = (memory_mib("VmHWM"), memory_mib("RssAnon"));
     let checksum = if let Some(Finish { stop, checksum }) = bench.finish {
@@ -125,7 +140,6 @@ pub(crate) fn measure(
     #[expect(clippy::cast_precision_loss, reason = "rates")]
     let (messages, took) = ((to.acked - from.acked) as f64, to.time_s - from.time_s);
     let cpu = to.cpu_s - from.cpu_s;
-    latencies.sort_unstable();
     let spout = &snapshot.components[0];
     let engine_ms = |micros: Option<u64>| micros.map_or(f64::NAN, millis_of_micros);
     Ok(Line {
@@ -137,9 +151,11 @@ pub(crate) fn measure(
         others_cores: rounded(to.others(&from)),
         rss_mib: rounded(rss_mib),
         rss_anon_mib: rounded(rss_anon_mib),
-        p50_ms: quantile(&latencies, 500).unwrap_or_else(|| engine_ms(spout.complete_us_p50)),
-        p99_ms: quantile(&latencies, 990).unwrap_or_else(|| engine_ms(spout.complete_us_p99)),
-        p999_ms: quantile(&latencies, 999),
+        p50_ms: quantile(&from_emit, 500).unwrap_or_else(|| engine_ms(spout.complete_us_p50)),
+        p99_ms: quantile(&from_emit, 990).unwrap_or_else(|| engine_ms(spout.complete_us_p99)),
+        p999_ms: quantile(&from_emit, 999),
+        due_p50_ms: quantile(&from_due, 500),
+        due_p99_ms: quantile(&from_due, 990),
         first_result_ms: rounded(first_result_ms),
         failed: spout.failed,
         window_s: rounded(took),

@@ -62,8 +62,8 @@ pub(crate) struct Pump<S> {
 struct Pace {
     period_ns: u64,
     sent: u64,
-    /// When each message that is out was due, in nanoseconds of uptime.
-    due: HashMap<u64, u64>,
+    /// When each message that is out was due and when it was emitted, in nanoseconds of uptime.
+    out: HashMap<u64, (u64, u64)>,
     latencies: Arc<Latencies>,
 }
 
@@ -72,14 +72,14 @@ impl Pace {
         self.sent * self.period_ns
     }
 
-    fn sent(&mut self, id: u64) {
-        self.due.insert(id, self.next_due());
+    fn sent(&mut self, id: u64, now: u64) {
+        self.out.insert(id, (self.next_due(), now));
         self.sent += 1;
     }
 
     fn acked(&mut self, id: u64, now: u64) {
-        if let Some(due) = self.due.remove(&id) {
-            self.latencies.record(now.saturating_sub(due));
+        if let Some((due, emitted)) = self.out.remove(&id) {
+            self.latencies.record(now.saturating_sub(emitted), now.saturating_sub(due));
         }
     }
 }
@@ -89,7 +89,7 @@ impl<S: Source> Pump<S> {
         let pace = settings.rate_per_s.map(|rate| Pace {
             period_ns: 1_000_000_000 / rate.max(1),
             sent: 0,
-            due: HashMap::new(),
+            out: HashMap::new(),
             latencies: Arc::clone(latencies),
         });
         Self { source, pace, context: None }
@@ -129,7 +129,7 @@ impl<S: Source> Spout for Pump<S> {
             }
             let Some((id, item)) = self.source.next() else { return Ok(Next::Exhausted) };
             if let Some(pace) = &mut self.pace {
-                pace.sent(id);
+                pace.sent(id, now);
             }
             out.emit(id, item);
         }
