@@ -189,7 +189,7 @@ impl<T> Emitter<T> {
     /// An emission that could not be made since the last look.
     #[inline]
     pub(crate) fn take_misuse(&mut self) -> Option<Failure> {
-        self.misuse.take()
+        if self.misuse.is_none() { None } else { self.misuse.take() }
     }
 
     /// Whether enough is collected to be worth sending before the end of the step.
