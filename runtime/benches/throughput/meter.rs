@@ -114,6 +114,7 @@ pub(crate) fn measure(
     let spout_pending_count_max = settings.pending_count_max.unwrap_or(defaults.spout_pending_count_max);
     let config = Config {
         workers_count: Some(settings.workers_count),
+        batch_count_max: settings.batch_count_max.unwrap_or(defaults.batch_count_max),
         spout_pending_count_max,
         held_count_max: spout_pending_count_max.max(defaults.held_count_max),
         ..defaults

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) count: Option<u64>,
     /// `pending`: tuples of a spout's task that are out at most.
     pub(crate) pending_count_max: Option<usize>,
+    /// `batch`: tuples of a batch at most.
+    pub(crate) batch_count_max: Option<usize>,
     /// `runs`: rounds of a comparison.
     pub(crate) runs_count: u64,
     /// `keys`: different keys, where the workload has keys.
@@ -42,6 +44,7 @@ impl Settings {
             rate_per_s: None,
             count: None,
             pending_count_max: None,
+            batch_count_max: None,
             runs_count: 3,
             keys_count: 1_000,
             data: std::env::var_os("TROMBE_BENCH_DATA").map(PathBuf::from),
@@ -61,6 +64,7 @@ impl Settings {
                 "rate" => settings.rate_per_s = Some(number()?),
                 "count" => settings.count = Some(number()?),
                 "pending" => settings.pending_count_max = Some(count()?),
+                "batch" => settings.batch_count_max = Some(count()?),
                 "runs" => settings.runs_count = number()?,
                 "keys" => settings.keys_count = number()?,
                 "data" => settings.data = Some(value.into()),
