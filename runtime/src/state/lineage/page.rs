@@ -65,11 +65,15 @@ impl Page {
     #[inline]
     pub(super) fn insert(&mut self, at: usize, place: u16, path: Path) {
         if path != ROOT || !self.paths.is_empty() {
-            self.paths.resize(self.places.len(), ROOT);
-            self.paths.insert(at, path);
+            if self.paths.is_empty() {
+                self.paths.resize(self.places.len(), ROOT);
+            }
+            put(&mut self.paths, at, path);
         }
-        self.places.insert(at, place);
-        self.changed_from = Some(self.changed_from.map_or(at, |from| from.min(at)));
+        put(&mut self.places, at, place);
+        if self.changed_from.is_none_or(|from| at < from) {
+            self.changed_from = Some(at);
+        }
     }
 
     /// The rows that differ from the store's, which are believed to be written from now on.
@@ -104,6 +108,12 @@ impl Page {
     fn last(&self) -> Option<(u16, Path)> {
         self.places.last().map(|last| (*last, self.paths.last().copied().unwrap_or(ROOT)))
     }
+}
+
+/// Mostly at the end, where nothing has to move.
+#[inline]
+fn put<T>(list: &mut Vec<T>, at: usize, item: T) {
+    if at == list.len() { list.push(item) } else { list.insert(at, item) }
 }
 
 /// The length of a path in bytes, the places, the paths.
