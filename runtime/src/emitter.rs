@@ -189,6 +189,7 @@ impl<T> Emitter<T> {
     /// An emission that could not be made since the last look.
     #[inline]
     pub(crate) fn take_misuse(&mut self) -> Option<Failure> {
+        // There hardly ever is one, and taking it writes where looking only reads.
         if self.misuse.is_none() { None } else { self.misuse.take() }
     }
 

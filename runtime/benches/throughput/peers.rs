@@ -19,6 +19,7 @@ const CONTESTS: [(&str, &[Contender]); 5] = [
         &[
             ours("const", &["workers=1"]),
             ours("const", &["workers=2"]),
+            ours("const-fused", &["workers=2"]),
             theirs("rust", "const", &["threads=1"]),
             theirs("rust", "const", &["threads=2"]),
             theirs("storm", "const", &[]),
@@ -81,9 +82,13 @@ const fn theirs(peer: &'static str, workload: &'static str, settings: &'static [
 
 impl Contender {
     fn name(&self) -> String {
-        let once = if self.workload.ends_with("-once") { "exactly once" } else { "" };
+        let variant = match self.workload.rsplit_once('-') {
+            Some((_, "once")) => "exactly once",
+            Some((_, "fused")) => "wired as Storm's, local or shuffle",
+            _ => "",
+        };
         let words =
-            [self.peer.unwrap_or("**trombe**"), once].into_iter().chain(self.settings.iter().copied());
+            [self.peer.unwrap_or("**trombe**"), variant].into_iter().chain(self.settings.iter().copied());
         words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
     }
 

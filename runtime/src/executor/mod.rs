@@ -69,7 +69,7 @@ impl Summary {
         self.unfinished.is_empty() && self.error.is_none()
     }
 
-    /// The error by which the topology has ended itself, if it has.
+    /// The summary, unless the topology has ended itself: then the error by which it has.
     pub fn into_result(self) -> Result<Self, EndError> {
         match self.error {
             None => Ok(self),
