@@ -40,7 +40,7 @@ async fn main() -> Result<(), ProduceError> {
     let folders: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     if !folders.is_empty() {
         let (summary, took) = run(Feed::Blocks(folders.clone()), config).await?;
-        report("blocks (as messages, in hexadecimal)", &summary, took);
+        report("blocks", &summary, took);
     }
     Ok(())
 }

@@ -56,11 +56,6 @@ pub(crate) fn decode_reversed(digits: &[u8]) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
-/// Appends the digits of `bytes` to `text`, in lower case.
-pub(crate) fn encode_into(text: &mut Vec<u8>, bytes: impl IntoIterator<Item: Borrow<u8>>) {
-    text.extend(bytes.into_iter().flat_map(|byte| PAIRS[usize::from(*byte.borrow())]));
-}
-
 /// The digits of `bytes`, in lower case.
 ///
 /// ```
@@ -68,9 +63,8 @@ pub(crate) fn encode_into(text: &mut Vec<u8>, bytes: impl IntoIterator<Item: Bor
 /// ```
 #[expect(clippy::missing_panics_doc, reason = "digits are ASCII, so it cannot panic")]
 pub fn encode(bytes: impl IntoIterator<Item: Borrow<u8>>) -> String {
-    let mut text = Vec::new();
-    encode_into(&mut text, bytes);
-    String::from_utf8(text).expect("digits are ASCII")
+    let digits = bytes.into_iter().flat_map(|byte| PAIRS[usize::from(*byte.borrow())]);
+    String::from_utf8(digits.collect()).expect("digits are ASCII")
 }
 
 #[cfg(test)]

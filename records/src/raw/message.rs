@@ -23,7 +23,7 @@ use crate::money::Satoshi;
 use crate::record::{BlockRecord, ChainMessage, LargestTransaction, TransactionRecord};
 
 /// The `raw-transaction` message: `{"txid","time","outputs_sat","adjusted_sat"}`, `time` in Unix seconds, of a
-/// transaction that is no coinbase. What it was made from is as good as its block, which was verified.
+/// transaction that is no coinbase. Whoever reads it relies on whoever wrote it to have verified the block.
 pub fn encode_raw_transaction(transaction: &RawTransaction<'_>, time: DateTime<Utc>) -> Vec<u8> {
     let (txid, time) = (transaction.txid(), time.timestamp());
     let (outputs, adjusted) = (transaction.outputs(), transaction.adjusted());
@@ -59,19 +59,18 @@ pub fn encode_raw_block(block: &RawBlock<'_>, height: Option<u32>) -> Vec<u8> {
     format!("{{{}}}", fields.join(",")).into_bytes()
 }
 
-/// The sums may exceed all bitcoin.
 #[derive(Deserialize)]
 struct TransactionIn {
     txid: Txid,
     time: Option<Seconds>,
-    outputs_sat: Satoshi,
-    adjusted_sat: Satoshi,
+    outputs_sat: Amount,
+    adjusted_sat: Amount,
 }
 
 /// Reads a `raw-transaction` message.
 pub(crate) fn transaction_message(text: &str, _: Context<'_>) -> Result<ChainMessage, ParseError> {
     let message: TransactionIn = json::object(text)?;
-    let (outputs, adjusted) = (message.outputs_sat, message.adjusted_sat);
+    let (outputs, adjusted) = (message.outputs_sat.0, message.adjusted_sat.0);
     if adjusted > outputs {
         return Err(ParseError::path(
             "adjusted_sat",

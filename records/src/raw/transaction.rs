@@ -66,7 +66,7 @@ impl<'a> Decoded<'a> {
         Ok(Self { bytes, transaction, txid: Txid::from_bytes(txid), wtxid })
     }
 
-    /// The sums of the outputs.
+    /// The sums of the outputs, none of which exceeds all bitcoin.
     pub(super) fn sums(&self) -> Result<RawTransaction<'a>, MoneyError> {
         let mut inputs = Vec::with_capacity(self.transaction.input.len());
         for input in &self.transaction.input {
@@ -80,6 +80,32 @@ impl<'a> Decoded<'a> {
             (Satoshi::from_sum(output.value.to_sat()), Payee::of_output(&output.script_pubkey))
         });
         let (outputs, adjusted) = adjusted::sums(inputs, outputs)?;
+        // `bad-txns-txouttotal-toolarge` of Bitcoin Core's `CheckTransaction`.
+        Satoshi::new(outputs.to_sat())?;
         Ok(RawTransaction { bytes: self.bytes, txid: self.txid, outputs, adjusted })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bitcoin::absolute::LockTime;
+    use bitcoin::consensus::serialize;
+    use bitcoin::transaction::Version;
+    use bitcoin::{Amount, OutPoint, ScriptBuf, Sequence, TxIn, TxOut, Witness};
+
+    use super::*;
+
+    #[test]
+    fn outputs_that_are_more_than_all_bitcoin_together_are_refused() {
+        let (previous_output, sequence) = (OutPoint::new(bitcoin::Txid::all_zeros(), 0), Sequence::MAX);
+        let input = TxIn { previous_output, script_sig: ScriptBuf::new(), sequence, witness: Witness::new() };
+        for (last_sat, is_good) in [(0, true), (1, false)] {
+            let paid = |sat| TxOut { value: Amount::from_sat(sat), script_pubkey: ScriptBuf::new() };
+            let output = vec![paid(Satoshi::MAX_MONEY.to_sat() - 5), paid(5), paid(last_sat)];
+            let (version, lock_time) = (Version::ONE, LockTime::ZERO);
+            let bytes = serialize(&Transaction { version, lock_time, input: vec![input.clone()], output });
+            let decoded = Decoded::take(&mut bytes.as_slice(), 0).unwrap();
+            assert_eq!(decoded.sums().is_ok(), is_good, "{last_sat}");
+        }
     }
 }

@@ -96,6 +96,7 @@ fn altered_transactions() {
         (r#""txid":"f4"#, r#""txid":"f"#),
         (r#""time":12"#, r#""time":-12"#),
         (r#""outputs_sat":5"#, r#""outputs_sat":0.5"#),
+        (r#""outputs_sat":5"#, r#""outputs_sat":5000000"#),
         (r#""adjusted_sat":5"#, r#""adjusted_sat":-5"#),
         (r#""adjusted_sat":5"#, r#""adjusted_sat":6"#),
         (r#","adjusted_sat""#, r#","adjusted""#),
@@ -105,18 +106,20 @@ fn altered_transactions() {
         &message,
         &cases,
         &expect![[r#"
-        "txid":"f4 -> "txid":"f
-          txid: not a hash: write 64 hexadecimal digits: see the provider's documentation
-        "time":12 -> "time":-12
-          time: invalid type: integer `-1231731025`, expected Unix seconds from 1231006505 to 4294967295: see the provider's documentation
-        "outputs_sat":5 -> "outputs_sat":0.5
-          outputs_sat: invalid type: floating point `0.5`, expected u64: see the provider's documentation
-        "adjusted_sat":5 -> "adjusted_sat":-5
-          adjusted_sat: invalid value: integer `-5000000000`, expected u64: see the provider's documentation
-        "adjusted_sat":5 -> "adjusted_sat":6
-          adjusted_sat: more than all outputs: produce it again
-        ,"adjusted_sat" -> ,"adjusted"
-          message: missing field `adjusted_sat`: see the provider's documentation
-    "#]],
+            "txid":"f4 -> "txid":"f
+              txid: not a hash: write 64 hexadecimal digits: see the provider's documentation
+            "time":12 -> "time":-12
+              time: invalid type: integer `-1231731025`, expected Unix seconds from 1231006505 to 4294967295: see the provider's documentation
+            "outputs_sat":5 -> "outputs_sat":0.5
+              outputs_sat: a fraction of a satoshi: write a whole number of satoshi: see the provider's documentation
+            "outputs_sat":5 -> "outputs_sat":5000000
+              outputs_sat: more than 21 million BTC: no such amount exists: see the provider's documentation
+            "adjusted_sat":5 -> "adjusted_sat":-5
+              adjusted_sat: negative: an amount is zero or more: see the provider's documentation
+            "adjusted_sat":5 -> "adjusted_sat":6
+              adjusted_sat: more than all outputs: produce it again
+            ,"adjusted_sat" -> ,"adjusted"
+              message: missing field `adjusted_sat`: see the provider's documentation
+        "#]],
     );
 }
