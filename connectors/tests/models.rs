@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta};
 use proptest::prelude::*;
 use trombe_connectors::{
-    Document, EmbeddedStore, Index, Log, LogConsumer, Message, Outcome, Position, Range, State, StateChange,
-    StoredDocument, partition_of,
+    Document, EmbeddedConfig, EmbeddedStore, Index, Log, LogConsumer, Message, Outcome, Position, Range,
+    State, StateChange, StoredDocument, partition_of,
 };
 
-use crate::support::{BYTES_MAX, consumer, message, topic};
+use crate::support::{BYTES_MAX, config, consumer, message, topic};
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
@@ -85,7 +85,10 @@ fn poll(model: &mut LogModel, reader: &mut dyn LogConsumer, records_max: usize, 
 }
 
 fn run_log(steps: Vec<LogStep>) {
-    let store = EmbeddedStore::open_in_memory().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // Rows of about three messages.
+    let config = EmbeddedConfig { record_batch_bytes_max: 80, ..config() };
+    let store = EmbeddedStore::open(folder.path().join("store"), config).unwrap();
     block_on(topic(&store, "topic", PARTITIONS, None));
     let mut model = LogModel::default();
     let mut reader = Some(consumer(&store, "g", "topic"));

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 
 use rusqlite::Connection;
-use trombe_connectors::{EmbeddedStore, Log, OpenError, Position, State};
+use trombe_connectors::{EmbeddedStore, OpenError, Position, State};
 
-use crate::support::{config, consumer, drain, message, open, text, topic};
+use crate::support::{config, consumer, drain, open, text, topic};
 
 fn refused(path: &Path) -> OpenError {
     let before = fs::read(path).ok();
@@ -59,7 +59,8 @@ fn a_newer_store_is_refused() {
     assert!(error.to_string().ends_with("use a newer version of the program"));
 }
 
-/// A row for each message, in segments of two; the last two have times and headers of their own.
+/// A row for each message; the one at 2 has headers. The first partition has a segment of two and begins at 1, the second has a
+/// message that takes more than a row of the log has room for, and a gap.
 const VERSION_1: &str = "
     ALTER TABLE commits DROP COLUMN metadata;
     DROP TABLE batches;
@@ -71,10 +72,15 @@ const VERSION_1: &str = "
         headers      BLOB
     ) STRICT;
     INSERT INTO messages VALUES
-        (0, 5, x'', x'30', NULL), (1, 5, x'', x'31', NULL), (2, 5, x'6b', x'32', x'01000000020000006e7676'),
-        (3, 9, x'6b', x'33', NULL);
-    UPDATE partitions SET end_offset = 4, bytes = 9, segment_offset = 2, segment_bytes = 7, appended_ms = 3;
-    INSERT INTO segments VALUES (0, 0, 2, 2, 1);
+        (1, 5, x'', x'31', NULL), (2, 5, x'6b', x'32', x'01000000020000006e7676'),
+        (3, 9, x'6b', x'33', NULL), (4, 5, x'6b', x'34', NULL),
+        (1 << 40, 5, x'', x'30', NULL), ((1 << 40) + 1, 5, x'', zeroblob(20000), NULL),
+        ((1 << 40) + 3, 5, x'', x'32', NULL);
+    UPDATE partitions SET start_offset = 1, end_offset = 5, bytes = 9, segment_offset = 3, segment_bytes = 4,
+        appended_ms = 3 WHERE id = 0;
+    UPDATE partitions SET end_offset = 4, bytes = 20002, segment_bytes = 20002, appended_ms = 3 WHERE id = 1;
+    INSERT INTO segments VALUES (0, 1, 3, 5, 1);
+    INSERT INTO commits VALUES ('docs', 0, 2);
     PRAGMA user_version = 1";
 
 /// Beyond what any clock shows.
@@ -85,23 +91,31 @@ async fn an_older_store_is_brought_up_to_date_with_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let store = open(&path);
-    topic(&store, "prices", 1, Some(RETENTION_MS)).await;
-    store.append("prices", vec![message("", "0")]).await.unwrap();
-    consumer(&store, "docs", "prices").commit(&[position("prices", 1)]).unwrap();
+    topic(&store, "prices", 2, Some(RETENTION_MS)).await;
     drop(store);
     Connection::open(&path).unwrap().execute_batch(VERSION_1).unwrap();
 
     let store = open(&path);
-    assert_eq!(store.append("prices", vec![message("", "4")]).await.unwrap(), [position("prices", 4)]);
-    let values = |records: &[trombe_connectors::Record]| {
-        records.iter().map(|record| text(&record.message.value)).collect::<String>()
+    let values = |group: &str| {
+        let mut reader = consumer(&store, group, "prices");
+        let records = drain(&mut *reader);
+        let of = |partition: u32| -> Vec<(u64, &str)> {
+            let records = records.iter().filter(|record| record.position.partition == partition);
+            let short = records.filter(|record| record.message.value.len() == 1);
+            short.map(|record| (record.position.offset, text(&record.message.value))).collect()
+        };
+        format!("{:?} {:?} {} records, {} missed", of(0), of(1), records.len(), reader.missed())
     };
-    let records = drain(&mut *consumer(&store, "docs", "prices"));
-    assert_eq!((text(&records[1].message.key), records[2].message.timestamp_ms), ("k", 9));
-    assert_eq!(records[1].message.header("n").unwrap(), "vv");
-    assert_eq!(values(&records), "1234");
+    assert_eq!(values("docs"), r#"[(2, "2"), (3, "3"), (4, "4")] [(0, "0"), (3, "2")] 6 records, 1 missed"#);
+    assert_eq!(
+        values("new"),
+        r#"[(1, "1"), (2, "2"), (3, "3"), (4, "4")] [(0, "0"), (3, "2")] 7 records, 1 missed"#
+    );
+    let second = consumer(&store, "docs", "prices").read(&position("prices", 2)).unwrap().unwrap().message;
+    assert_eq!((text(&second.key), second.timestamp_ms), ("k", 5));
+    assert_eq!(second.header("n").unwrap(), "vv");
     assert_eq!(store.prune(RETENTION_MS + 1).unwrap(), 2, "the messages of the segment that ended at 1 ms");
-    assert_eq!(values(&drain(&mut *consumer(&store, "new", "prices"))), "234");
+    assert_eq!(values("docs"), r#"[(3, "3"), (4, "4")] [(0, "0"), (3, "2")] 5 records, 2 missed"#);
     assert!(store.verify().unwrap().is_empty());
 }
 

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
-use trombe_connectors::{EmbeddedConfig, EmbeddedStore, Log, LogError, Message, Position, State};
+use trombe_connectors::{
+    ConsumerOptions, EmbeddedConfig, EmbeddedStore, Log, LogError, Message, Position, Start, State,
+};
 
 use crate::support::{config, consumer, drain, member, message, occupy, open, text, topic};
 
@@ -229,6 +231,40 @@ async fn a_poll_that_fails_has_taken_nothing() {
     }
     file.execute("UPDATE batches SET messages = substr(messages, 1, length(messages) - 1)", ()).unwrap();
     assert_eq!(drain(&mut *reader).len(), 3);
+}
+
+/// Times are in no order, and messages of one append share a row.
+#[tokio::test]
+async fn reading_begins_with_the_first_message_of_the_time_or_a_later_one() {
+    let store = EmbeddedStore::open_in_memory().unwrap();
+    topic(&store, TOPIC, 1, None).await;
+    for times in [[1, 2, 1], [5, 9, 3], [9, 9, 9]] {
+        let messages = times.map(|timestamp_ms| Message { timestamp_ms, ..Message::default() });
+        store.append(TOPIC, messages.to_vec()).await.unwrap();
+    }
+    for (at_ms, first) in [(0, Some(0)), (2, Some(1)), (4, Some(3)), (8, Some(4)), (10, None)] {
+        let options = ConsumerOptions { start: Start::Timestamp(at_ms), ..member("g", TOPIC, 0, 1) };
+        let records = drain(&mut *store.consumer(options).unwrap());
+        assert_eq!(records.first().map(|record| record.position.offset), first, "{at_ms}");
+    }
+}
+
+/// Whoever holds a small message holds no large one.
+#[tokio::test]
+async fn a_row_has_no_more_than_its_limit_but_for_one_message() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store");
+    let store =
+        EmbeddedStore::open(&path, EmbeddedConfig { record_batch_bytes_max: 100, ..config() }).unwrap();
+    topic(&store, TOPIC, 1, None).await;
+    let sized = |bytes: usize| Message { value: vec![0; bytes].into(), ..Message::default() };
+    store.append(TOPIC, [10, 50, 1, 500, 0, 80, 81].map(sized).to_vec()).await.unwrap();
+    let file = rusqlite::Connection::open(&path).unwrap();
+    let mut rows = file.prepare("SELECT count, length(messages) FROM batches ORDER BY place").unwrap();
+    let rows = rows.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: Vec<(u32, u32)> = rows.map(Result::unwrap).collect();
+    assert_eq!(rows, [(2, 100), (1, 21), (1, 520), (1, 20), (1, 100), (1, 101)]);
+    assert_eq!(drain(&mut *consumer(&store, "g", TOPIC)).len(), 7);
 }
 
 /// Waiting does not turn a file into a folder.

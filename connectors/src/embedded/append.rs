@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::batch::Batch;
+use super::batch::{Batch, Parts};
 use super::error::Fault;
-use super::message::size;
+use super::message::{encode_headers, size};
 use super::transaction::Transaction;
 use super::writer::Operation;
 use crate::{LogError, Message, Position, partition_of};
@@ -23,7 +23,7 @@ pub(super) struct Append {
 impl Append {
     /// Refuses the batch if one of its messages is too large.
     pub(super) fn new(topic: &str, messages: Vec<Message>, bytes_max: usize) -> Result<Self, LogError> {
-        // The lengths of the headers are stored in 32 bits.
+        // Lengths are stored in 32 bits.
         let bytes_max = bytes_max.min(i32::MAX as usize);
         let mut bytes = 0;
         for message in &messages {
@@ -57,11 +57,14 @@ impl Operation for Append {
             let batch = batches.entry(number).or_default();
             partition.heed_clock(connection, now_ms)?;
             let is_rolled = partition.roll(connection, config)?;
-            if is_rolled || batch.messages().len() >= config.record_batch_bytes_max {
+            let Message { key, value, timestamp_ms, headers } = message;
+            let (timestamp_ms, headers) = (*timestamp_ms, &*encode_headers(headers));
+            let parts = Parts { timestamp_ms, key, value, headers };
+            if is_rolled || !batch.has_room(&parts, config.record_batch_bytes_max) {
                 batch.write(connection)?;
             }
             let offset = partition.end_offset.cast_unsigned();
-            batch.push(partition.push(size(message).cast_signed() as i64, now_ms), message);
+            batch.push(partition.push(size(message).cast_signed() as i64, now_ms), &parts);
             positions.push(Position { topic: self.topic.clone(), partition: number, offset });
         }
         for batch in batches.values_mut() {

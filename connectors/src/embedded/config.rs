@@ -31,8 +31,8 @@ pub struct EmbeddedConfig {
     pub batch_count_max: usize,
     /// The bytes of the operations that share one transaction; a single larger operation is taken alone.
     pub batch_bytes_max: usize,
-    /// Messages of one append and partition share a row of the log up to this; a single larger message is a row of its own. Whoever
-    /// holds one message in memory holds its row.
+    /// Messages of one append and partition share a row of the log up to this, with 20 bytes for each and their headers; a larger one is
+    /// a row of its own. Whoever holds one of them in memory may hold the row.
     pub record_batch_bytes_max: usize,
     /// The largest message: key, value and headers together.
     pub message_bytes_max: usize,
@@ -44,7 +44,7 @@ pub struct EmbeddedConfig {
     pub segment_count_max: u32,
     /// How often, while there are writes, retention and expiry are looked after.
     pub housekeeping_interval_ms: u64,
-    /// The rows that one step of retention or expiry deletes, so that no writer waits for it for long. A segment
+    /// The messages and entries of state that one step of retention or expiry deletes, so that no writer waits for it for long. A segment
     /// is always deleted whole.
     pub housekeeping_rows_max: u32,
     /// Idle read connections that are kept open.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, OptionalExtension};
 
 use super::Shared;
-use super::batch::{Messages, SELECT_FROM};
+use super::batch::{Messages, SELECT_FROM, Stored};
 use super::commit::{Commit, Committed};
 use super::error::Fault;
 use super::lease::Lease;
@@ -36,6 +36,8 @@ struct Assigned {
     number: u32,
     id: i64,
     next_offset: i64,
+    /// What is left of the row that was read last.
+    left: Messages,
     /// Where reading began.
     begun: i64,
     /// Nothing was left at the last look.
@@ -79,6 +81,7 @@ impl Consumer {
                     number,
                     id,
                     next_offset,
+                    left: Messages::default(),
                     begun: next_offset,
                     drained: false,
                     _lease: lease,
@@ -153,6 +156,7 @@ impl LogConsumer for Consumer {
                 self.missed = missed;
                 for (assigned, offset) in self.assigned.iter_mut().zip(offsets) {
                     (assigned.next_offset, assigned.drained) = (offset, false);
+                    assigned.left = Messages::default();
                 }
                 return Err(Fault::from(error).into());
             }
@@ -215,31 +219,34 @@ impl Assigned {
         share: Room,
         records: &mut Vec<Record>,
     ) -> rusqlite::Result<(Room, u64)> {
+        let next = place(self.id, self.next_offset);
+        let unread = next.max(self.left.end_place());
         let mut select = connection.prepare_cached(SELECT_FROM)?;
-        let from = place(self.id, self.next_offset);
-        let mut rows = select.query((from, place(self.id + 1, 0)))?;
+        let mut rows = select.query((unread, place(self.id + 1, 0)))?;
         let mut taken = Room { records: 0, bytes: 0 };
         let mut missed = 0;
-        while let Some(row) = rows.next()? {
-            for message in Messages::of(row)?.from(from)? {
-                if taken.records >= share.records || taken.bytes > share.bytes {
-                    return Ok((taken, missed));
-                }
-                let (place, message) = message?;
-                let offset = offset_of(place);
-                missed += (offset - self.next_offset).cast_unsigned();
-                self.next_offset = offset + 1;
-                taken.records += 1;
-                taken.bytes += size(&message);
-                let position = Position {
-                    topic: self.topic.clone(),
-                    partition: self.number,
-                    offset: offset.cast_unsigned(),
+        while taken.records < share.records && taken.bytes <= share.bytes {
+            let Some(message) = self.left.next() else {
+                let Some(row) = rows.next()? else {
+                    self.drained = true;
+                    break;
                 };
-                records.push(Record { position, message });
-            }
+                self.left = Stored::from(row, next)?.messages();
+                continue;
+            };
+            let (place, message) = message?;
+            let offset = offset_of(place);
+            missed += (offset - self.next_offset).cast_unsigned();
+            self.next_offset = offset + 1;
+            taken.records += 1;
+            taken.bytes += size(&message);
+            let position = Position {
+                topic: self.topic.clone(),
+                partition: self.number,
+                offset: offset.cast_unsigned(),
+            };
+            records.push(Record { position, message });
         }
-        self.drained = true;
         Ok((taken, missed))
     }
 }
@@ -247,10 +254,11 @@ impl Assigned {
 /// The message at an offset.
 fn find(connection: &Connection, partition_id: i64, offset: i64) -> rusqlite::Result<Option<Message>> {
     let (wanted, end) = (place(partition_id, offset), place(partition_id + 1, 0));
-    let batch = connection.prepare_cached(SELECT_FROM)?.query_row((wanted, end), Messages::of).optional()?;
-    let Some(batch) = batch else { return Ok(None) };
-    let found = batch.from(wanted)?.next().transpose()?;
-    Ok(found.filter(|(place, _)| *place == wanted).map(|(_, message)| message))
+    let found = connection
+        .prepare_cached(SELECT_FROM)?
+        .query_row((wanted, end), |row| Stored::from(row, wanted)?.first())
+        .optional()?;
+    Ok(found.flatten().filter(|(place, _)| *place == wanted).map(|(_, message)| message))
 }
 
 /// How much a poll may still take.

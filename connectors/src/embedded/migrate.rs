@@ -2,14 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use bytes::Bytes;
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 
-use super::batch::{Batch, damaged};
+use super::batch::{Batch, Parts};
 use super::config::EmbeddedConfig;
-use super::message::decode_headers;
 use super::partition::place;
-use crate::Message;
 
 /// Makes a store of one version one of the next.
 pub(super) type Migration = fn(&Connection) -> rusqlite::Result<()>;
@@ -21,8 +18,14 @@ fn let_commits_tell_who(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute_batch("ALTER TABLE commits ADD COLUMN metadata TEXT NOT NULL DEFAULT ''")
 }
 
+/// Messages that are read at once.
+const ROWS_AT_ONCE: u32 = 4_096;
+
 /// Version 2 has a row for each message.
 fn put_messages_into_batches(connection: &Connection) -> rusqlite::Result<()> {
+    tracing::info!(
+        "the store is brought to version 3; its log is written anew, which takes a second for some 200,000 messages"
+    );
     connection.execute_batch(
         "CREATE TABLE batches (
              place     INTEGER PRIMARY KEY,
@@ -34,22 +37,34 @@ fn put_messages_into_batches(connection: &Connection) -> rusqlite::Result<()> {
     let bytes_max = EmbeddedConfig::default().record_batch_bytes_max;
     let segment_starts = segment_starts(connection)?;
     let mut batch = Batch::default();
-    let mut select =
-        connection.prepare("SELECT place, timestamp_ms, key, value, headers FROM messages ORDER BY place")?;
-    let mut rows = select.query(())?;
-    let mut next_place = None;
-    while let Some(row) = rows.next()? {
-        let place = row.get(0)?;
-        if next_place != Some(place) || segment_starts.contains(&place) || batch.messages().len() >= bytes_max
-        {
-            batch.write(connection)?;
+    let mut next_place = 0;
+    loop {
+        let first_place = next_place;
+        let mut select = connection.prepare_cached(
+            "SELECT place, timestamp_ms, key, value, coalesce(headers, x'') FROM messages
+             WHERE place >= ?1 ORDER BY place LIMIT ?2",
+        )?;
+        let mut rows = select.query((first_place, ROWS_AT_ONCE))?;
+        while let Some(row) = rows.next()? {
+            let place = row.get(0)?;
+            let blob = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob()?);
+            let (key, value, headers) = (blob(2)?, blob(3)?, blob(4)?);
+            let message = Parts { timestamp_ms: row.get(1)?, key, value, headers };
+            if place != next_place || segment_starts.contains(&place) || !batch.has_room(&message, bytes_max)
+            {
+                batch.write(connection)?;
+            }
+            batch.push(place, &message);
+            next_place = place + 1;
         }
-        batch.push(place, &message(row)?);
-        next_place = Some(place + 1);
+        if next_place == first_place {
+            break;
+        }
+        // Their room is used for what follows, so that the file does not grow by the whole log.
+        connection.prepare_cached("DELETE FROM messages WHERE place < ?1")?.execute([next_place])?;
     }
     batch.write(connection)?;
-    drop(rows);
-    drop(select);
+    connection.flush_prepared_statement_cache();
     connection.execute_batch("DROP TABLE messages")
 }
 
@@ -61,15 +76,4 @@ fn segment_starts(connection: &Connection) -> rusqlite::Result<BTreeSet<i64>> {
         )?
         .query_map((), |row| Ok(place(row.get(0)?, row.get(1)?)))?
         .collect()
-}
-
-fn message(row: &Row<'_>) -> rusqlite::Result<Message> {
-    let headers: Option<Vec<u8>> = row.get(4)?;
-    let headers = decode_headers(headers.unwrap_or_default().into());
-    Ok(Message {
-        timestamp_ms: row.get(1)?,
-        key: Bytes::from(row.get::<_, Vec<u8>>(2)?),
-        value: Bytes::from(row.get::<_, Vec<u8>>(3)?),
-        headers: headers.ok_or_else(damaged)?,
-    })
 }

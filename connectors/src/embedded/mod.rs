@@ -13,28 +13,26 @@
 //!
 //! # How fast it is
 //!
-//! `examples/rates.rs` on two cores; messages, documents and values of about 300 bytes, ids in random order. The first
-//! two columns are one run each: `Full` while other processes used the machine little (load 2), `Normal` while they
-//! kept both cores busy (load 5). The third is the range of four runs with `Full` under that load, two for what is
-//! below the polls. The last is the processor's time, which includes making the input and hardly depends on the load
-//! but where every write waits for the disk.
+//! `examples/rates.rs` on two quiet cores, one run each; messages, documents and values of about 300 bytes, ids in random order.
+//! The last column is the processor's time, which includes making the input. While other programs use the disk, what waits for
+//! each small write takes ten times as long.
 //!
-//! | a second | `Full` | `Normal`, busy machine | `Full`, busy machine and disk | CPU each |
-//! |---|---|---|---|---|
-//! | appends, one by one | 5,000 | 13,000 | 140 to 900 | 30 to 230 us |
-//! | appends by 100 | 140,000 | 180,000 | 23,000 to 36,000 | 4 to 6 us |
-//! | appends by 1,000 | 330,000 | 360,000 | 160,000 to 170,000 | 2.5 us |
-//! | appends, one by one, 16 callers | 21,000 | 58,000 | 2,800 to 4,000 | 13 to 34 us |
-//! | appends by 1,000, 16 callers | 380,000 | 270,000 | 200,000 to 310,000 | 2.2 us |
-//! | records polled, by 1,000 | 1,500,000 | 1,300,000 | 870,000 to 1,000,000 | 0.7 us |
-//! | polls without news | 510,000 | 500,000 | 320,000 to 380,000 | 1.9 us |
-//! | new documents, one by one | 4,900 | 13,000 | 280 to 360 | 60 to 190 us |
-//! | new documents by 100 | 57,000 | 45,000 | 21,000 to 22,000 | 12 to 14 us |
-//! | new documents by 1,000 | 60,000 | 44,000 | 45,000 to 46,000 | 9 to 14 us |
-//! | new documents by 1,000, 16 callers | 96,000 | 75,000 | 62,000 to 63,000 | 7 to 9 us |
-//! | replaced documents by 1,000 | 330,000 | 260,000 | 91,000 to 130,000 | 3 us |
-//! | state changes by 1,000 | 100,000 | 78,000 | 65,000 to 67,000 | 7 to 8 us |
-//! | state lookups | 200,000 | 180,000 | 210,000 | 4 to 5 us |
+//! | a second | `Full` | `Normal` | CPU each |
+//! |---|---|---|---|
+//! | appends, one by one | 5,800 | 12,000 | 61 to 96 us |
+//! | appends by 100 | 160,000 | 190,000 | 4 to 5 us |
+//! | appends by 1,000 | 500,000 | 570,000 | 1.4 to 1.7 us |
+//! | appends, one by one, 16 callers | 34,000 | 52,000 | 14 to 21 us |
+//! | appends by 1,000, 16 callers | 600,000 | 670,000 | 1.3 us |
+//! | records polled, by 1,000 | 2,700,000 | 1,900,000 | 0.4 to 0.5 us |
+//! | polls without news | 520,000 | 510,000 | 1.9 us |
+//! | new documents, one by one | 5,500 | 9,500 | 75 to 110 us |
+//! | new documents by 100 | 55,000 | 56,000 | 13 us |
+//! | new documents by 1,000 | 66,000 | 62,000 | 12 us |
+//! | new documents by 1,000, 16 callers | 110,000 | 110,000 | 8 us |
+//! | replaced documents by 1,000 | 350,000 | 360,000 | 3 us |
+//! | state changes by 1,000 | 95,000 | 100,000 | 7 us |
+//! | state lookups | 200,000 | 210,000 | 5 us |
 //!
 //! # The file
 //!
@@ -164,7 +162,7 @@ impl EmbeddedStore {
     }
 
     /// Deletes at once everything that retention and expiry would have deleted by `now_ms`, milliseconds since the
-    /// Unix epoch, and gives the number of rows. The store does the same by itself, in small steps, while it is
+    /// Unix epoch, and gives the number of messages and entries. The store does the same by itself, in small steps, while it is
     /// written to. Blocks the thread.
     pub fn prune(&self, now_ms: i64) -> Result<u64, StateError> {
         Ok(self.shared.writer.submit_blocking(Prune { now_ms })?)

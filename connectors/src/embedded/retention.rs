@@ -27,7 +27,7 @@ impl Operation for Prune {
     }
 }
 
-/// One bounded step, committed. Gives the number of rows it deleted; 0 means that nothing is left to do.
+/// One bounded step, committed. Gives the number of messages and entries of state that it deleted; 0 means that nothing is left to do.
 pub(super) fn step(mut transaction: Transaction<'_>) -> Result<u64, Fault> {
     let rows_max = u64::from(transaction.config.housekeeping_rows_max);
     let now_ms = transaction.now_ms;

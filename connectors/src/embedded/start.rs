@@ -1,8 +1,8 @@
 //! Where reading begins: Storm's rules.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::batch::{Messages, SELECT_FROM_TIME};
+use super::batch::{SELECT_FROM_TIME, Stored};
 use super::commit::Committed;
 use super::partition::{Partition, offset_of, place};
 use crate::Start;
@@ -55,7 +55,8 @@ impl Origin {
 /// Reads the partition from its oldest message on: done once a start, and times are in no order.
 fn first_of_time(connection: &Connection, partition_id: i64, at_ms: i64) -> rusqlite::Result<Option<i64>> {
     let range = (place(partition_id, 0), place(partition_id + 1, 0), at_ms);
-    let batch = connection.prepare(SELECT_FROM_TIME)?.query_row(range, Messages::of).optional()?;
+    let messages = |row: &Row<'_>| Ok(Stored::from(row, range.0)?.messages());
+    let batch = connection.prepare(SELECT_FROM_TIME)?.query_row(range, messages).optional()?;
     for message in batch.into_iter().flatten() {
         let (place, message) = message?;
         if message.timestamp_ms >= at_ms {

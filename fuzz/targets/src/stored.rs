@@ -56,16 +56,19 @@ pub(crate) fn row_seeds() -> Vec<Vec<u8>> {
     vec![chosen(0, [7; 112]), chosen(1, partial), chosen(2, block), chosen(3, price), together, overflowing]
 }
 
+/// The first byte is how many messages the row is of.
 pub(crate) fn check_batch(data: &[u8]) -> bool {
     use trombe_connectors::embedded::fuzzing;
-    let Some(messages) = fuzzing::batch(Bytes::copy_from_slice(data)) else { return false };
-    assert_eq!(fuzzing::batch_row(&messages), data);
-    messages.iter().any(|message| !message.headers.is_empty())
+    let Some((count, row)) = data.split_first() else { return false };
+    let Some(messages) = fuzzing::batch(i64::from(*count), row) else { return false };
+    assert_eq!(messages.len(), usize::from(*count));
+    assert_eq!(fuzzing::batch_row(&messages), row);
+    true
 }
 
 pub(crate) fn batch_seeds() -> Vec<Vec<u8>> {
     let messages = [b"a", b"b"].map(|key| record(key, b"{}").message);
-    vec![trombe_connectors::embedded::fuzzing::batch_row(&messages)]
+    vec![[&[2], &*trombe_connectors::embedded::fuzzing::batch_row(&messages)].concat()]
 }
 
 /// The first 32 bytes are the key. Whatever the record holds, it becomes a letter, and that one stays as it is.
