@@ -30,6 +30,7 @@ const CONTESTS: [(&str, &[Contender]); 5] = [
         "word count",
         &[
             ours("wordcount", &[]),
+            ours("wordcount", &["workers=1", "tasks=1"]),
             ours("wordcount-once", &[]),
             ours("wordcount-once", &["workers=1", "tasks=1"]),
             theirs("rust", "wordcount", &["threads=1"]),
