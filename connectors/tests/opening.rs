@@ -60,7 +60,8 @@ fn a_newer_store_is_refused() {
 }
 
 /// A row for each message; the one at 2 has headers. The first partition has a segment of two and begins at 1, the second has a
-/// message that takes more than a row of the log has room for, and a gap.
+/// message that takes more than a row of the log has room for, and a gap, the
+/// third has many.
 const VERSION_1: &str = "
     ALTER TABLE commits DROP COLUMN metadata;
     DROP TABLE batches;
@@ -76,9 +77,12 @@ const VERSION_1: &str = "
         (3, 9, x'6b', x'33', NULL), (4, 5, x'6b', x'34', NULL),
         (1 << 40, 5, x'', x'30', NULL), ((1 << 40) + 1, 5, x'', zeroblob(20000), NULL),
         ((1 << 40) + 3, 5, x'', x'32', NULL);
+    WITH RECURSIVE many(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM many WHERE n < 9999)
+        INSERT INTO messages SELECT (2 << 40) + n, 5, x'', x'', NULL FROM many;
     UPDATE partitions SET start_offset = 1, end_offset = 5, bytes = 9, segment_offset = 3, segment_bytes = 4,
         appended_ms = 3 WHERE id = 0;
     UPDATE partitions SET end_offset = 4, bytes = 20002, segment_bytes = 20002, appended_ms = 3 WHERE id = 1;
+    UPDATE partitions SET end_offset = 10000, appended_ms = 3 WHERE id = 2;
     INSERT INTO segments VALUES (0, 1, 3, 5, 1);
     INSERT INTO commits VALUES ('docs', 0, 2);
     PRAGMA user_version = 1";
@@ -91,7 +95,7 @@ async fn an_older_store_is_brought_up_to_date_with_what_it_holds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("store");
     let store = open(&path);
-    topic(&store, "prices", 2, Some(RETENTION_MS)).await;
+    topic(&store, "prices", 3, Some(RETENTION_MS)).await;
     drop(store);
     Connection::open(&path).unwrap().execute_batch(VERSION_1).unwrap();
 
@@ -106,16 +110,19 @@ async fn an_older_store_is_brought_up_to_date_with_what_it_holds() {
         };
         format!("{:?} {:?} {} records, {} missed", of(0), of(1), records.len(), reader.missed())
     };
-    assert_eq!(values("docs"), r#"[(2, "2"), (3, "3"), (4, "4")] [(0, "0"), (3, "2")] 6 records, 1 missed"#);
+    assert_eq!(
+        values("docs"),
+        r#"[(2, "2"), (3, "3"), (4, "4")] [(0, "0"), (3, "2")] 10006 records, 1 missed"#
+    );
     assert_eq!(
         values("new"),
-        r#"[(1, "1"), (2, "2"), (3, "3"), (4, "4")] [(0, "0"), (3, "2")] 7 records, 1 missed"#
+        r#"[(1, "1"), (2, "2"), (3, "3"), (4, "4")] [(0, "0"), (3, "2")] 10007 records, 1 missed"#
     );
     let second = consumer(&store, "docs", "prices").read(&position("prices", 2)).unwrap().unwrap().message;
     assert_eq!((text(&second.key), second.timestamp_ms), ("k", 5));
     assert_eq!(second.header("n").unwrap(), "vv");
     assert_eq!(store.prune(RETENTION_MS + 1).unwrap(), 2, "the messages of the segment that ended at 1 ms");
-    assert_eq!(values("docs"), r#"[(3, "3"), (4, "4")] [(0, "0"), (3, "2")] 5 records, 2 missed"#);
+    assert_eq!(values("docs"), r#"[(3, "3"), (4, "4")] [(0, "0"), (3, "2")] 10005 records, 2 missed"#);
     assert!(store.verify().unwrap().is_empty());
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::batch::{Batch, Parts};
 use super::error::Fault;
-use super::message::{encode_headers, size};
+use super::message::size;
 use super::transaction::Transaction;
 use super::writer::Operation;
 use crate::{LogError, Message, Position, partition_of};
@@ -57,9 +57,7 @@ impl Operation for Append {
             let batch = batches.entry(number).or_default();
             partition.heed_clock(connection, now_ms)?;
             let is_rolled = partition.roll(connection, config)?;
-            let Message { key, value, timestamp_ms, headers } = message;
-            let (timestamp_ms, headers) = (*timestamp_ms, &*encode_headers(headers));
-            let parts = Parts { timestamp_ms, key, value, headers };
+            let parts = Parts::of(message);
             if is_rolled || !batch.has_room(&parts, config.record_batch_bytes_max) {
                 batch.write(connection)?;
             }

@@ -3,11 +3,13 @@
 //! A batch has messages of one partition and one segment, at consecutive offsets, and lies at the place of its last one: so the first
 //! row from a place on holds the message of that place, if there is one.
 
+use std::borrow::Cow;
+
 use bytes::{Buf, Bytes};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Row};
 
-use super::message::decode_headers;
+use super::message::{decode_headers, encode_headers};
 use super::partition::offset_of;
 use crate::Message;
 
@@ -23,15 +25,19 @@ pub(super) const SELECT_FROM_TIME: &str = "SELECT place, count, messages FROM ba
 const FRAME_BYTES: usize = 8 + 3 * 4;
 
 /// A message as it is stored.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Parts<'a> {
     pub(super) timestamp_ms: i64,
     pub(super) key: &'a [u8],
     pub(super) value: &'a [u8],
-    pub(super) headers: &'a [u8],
+    pub(super) headers: Cow<'a, [u8]>,
 }
 
-impl Parts<'_> {
+impl<'a> Parts<'a> {
+    pub(super) fn of(Message { key, value, timestamp_ms, headers }: &'a Message) -> Self {
+        Self { timestamp_ms: *timestamp_ms, key, value, headers: encode_headers(headers).into() }
+    }
+
     fn bytes(&self) -> usize {
         FRAME_BYTES + self.key.len() + self.value.len() + self.headers.len()
     }
@@ -54,7 +60,7 @@ impl Batch {
 
     /// Adds the message at the place after the last one's.
     pub(super) fn push(&mut self, place: i64, message: &Parts<'_>) {
-        let Parts { timestamp_ms, key, value, headers } = *message;
+        let Parts { timestamp_ms, key, value, ref headers } = *message;
         self.latest_ms = if self.count == 0 { timestamp_ms } else { self.latest_ms.max(timestamp_ms) };
         self.last_place = place;
         self.count += 1;
@@ -195,7 +201,6 @@ fn damaged() -> rusqlite::Error {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::message::encode_headers;
     use super::*;
 
     fn message() -> impl Strategy<Value = Message> {
@@ -212,9 +217,7 @@ mod tests {
     fn batch(messages: &[Message]) -> Batch {
         let mut batch = Batch::default();
         for (place, message) in (7..).zip(messages) {
-            let Message { key, value, timestamp_ms, headers } = message;
-            let (timestamp_ms, headers) = (*timestamp_ms, &*encode_headers(headers));
-            batch.push(place, &Parts { timestamp_ms, key, value, headers });
+            batch.push(place, &Parts::of(message));
         }
         batch
     }

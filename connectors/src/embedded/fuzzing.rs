@@ -1,7 +1,6 @@
 //! Ways in for `fuzz/`, which throws bytes at whatever reads rows. No part of what the crate promises.
 
 use super::batch::{Batch, Parts, Stored};
-use super::message::encode_headers;
 use crate::Message;
 
 /// The messages of a row of so many; `None` if it is damaged.
@@ -13,9 +12,8 @@ pub fn batch(count: i64, row: &[u8]) -> Option<Vec<Message>> {
 /// The row for these messages.
 pub fn batch_row(messages: &[Message]) -> Vec<u8> {
     let mut batch = Batch::default();
-    for (place, Message { key, value, timestamp_ms, headers }) in (0..).zip(messages) {
-        let (timestamp_ms, headers) = (*timestamp_ms, &*encode_headers(headers));
-        batch.push(place, &Parts { timestamp_ms, key, value, headers });
+    for (place, message) in (0..).zip(messages) {
+        batch.push(place, &Parts::of(message));
     }
     batch.messages().to_vec()
 }

@@ -23,9 +23,7 @@ const ROWS_AT_ONCE: u32 = 4_096;
 
 /// Version 2 has a row for each message.
 fn put_messages_into_batches(connection: &Connection) -> rusqlite::Result<()> {
-    tracing::info!(
-        "the store is brought to version 3; its log is written anew, which takes a second for some 200,000 messages"
-    );
+    tracing::info!("the store is of version 2; its log is written anew, which takes a while if it is large");
     connection.execute_batch(
         "CREATE TABLE batches (
              place     INTEGER PRIMARY KEY,
@@ -49,7 +47,7 @@ fn put_messages_into_batches(connection: &Connection) -> rusqlite::Result<()> {
             let place = row.get(0)?;
             let blob = |column| Ok::<_, rusqlite::Error>(row.get_ref(column)?.as_blob()?);
             let (key, value, headers) = (blob(2)?, blob(3)?, blob(4)?);
-            let message = Parts { timestamp_ms: row.get(1)?, key, value, headers };
+            let message = Parts { timestamp_ms: row.get(1)?, key, value, headers: headers.into() };
             if place != next_place || segment_starts.contains(&place) || !batch.has_room(&message, bytes_max)
             {
                 batch.write(connection)?;
