@@ -42,6 +42,11 @@ bench-peers *ARGS:
     test -e "$TROMBE_BENCH_DATA" || cargo bench -p trombe --bench throughput -- utx out="$TROMBE_BENCH_DATA"
     cargo bench -p trombe --bench throughput -- peers {{ARGS}}
 
+# From Kafka to Elasticsearch, on servers started for it: what a core of the topology's computes and indexes.
+bench-cluster:
+    cargo build --release
+    tests/services/run tests/services/throughput
+
 # The dashboard on its sample feed, at http://127.0.0.1:8080.
 run *ARGS:
     cargo run --release -- {{ARGS}}
