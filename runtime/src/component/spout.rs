@@ -8,7 +8,7 @@ use super::context::TaskContext;
 use super::dead_letter::{DeadLetter, dead_letters};
 use crate::emitter::Emitter;
 use crate::failure::{Autopsy, Failure};
-use crate::flow::flight::Ids;
+use crate::flow::flight::{Ids, Root, UNTRACKED};
 use crate::flow::lineage::Position;
 use crate::key::key_hash;
 use crate::order::Order;
@@ -122,9 +122,16 @@ impl<T> SpoutEmitter<T> {
     /// Emits a tuple under an id that no other tuple of this task has while this one is out.
     #[inline]
     pub fn emit(&mut self, id: u64, item: T) {
-        let root = self.ids.push(id);
+        let root = self.root(id);
         self.room = self.room.saturating_sub(1);
         self.out.emit_as(root, item);
+    }
+
+    /// The root of a tuple with that id. Not inlined, so that the loops of spouts do not carry what a list of ids asks for.
+    #[inline(never)]
+    fn root(&mut self, id: u64) -> Root {
+        // A flight holds no more tuples than a spout emits in one step, far fewer than 2^32.
+        Root::try_from(self.ids.push(id)).unwrap_or(UNTRACKED)
     }
 
     /// Emits a tuple that does not overtake: it goes out when all tuples emitted before it under an equal key are acked or given up. One
@@ -143,7 +150,7 @@ impl<T> SpoutEmitter<T> {
 
     /// Emits a tuple that nobody waits for: it is neither acked nor replayed.
     pub fn emit_untracked(&mut self, item: T) {
-        self.out.emit_as(crate::flow::flight::UNTRACKED, item);
+        self.out.emit_as(UNTRACKED, item);
     }
 
     pub(crate) fn take_queued(&mut self) -> usize {
@@ -187,7 +194,7 @@ impl<T> SpoutEmitter<T> {
 impl<T: Send + 'static> SpoutEmitter<T> {
     /// Emits a tuple that is given up, to whoever reads dead letters.
     pub(crate) fn emit_dead_letter(&mut self, id: u64, letter: DeadLetter<T>) {
-        let root = self.ids.push(id);
+        let root = self.root(id);
         self.out.emit_to_as(root, &dead_letters(), letter);
     }
 }

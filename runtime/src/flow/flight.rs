@@ -14,6 +14,7 @@ use std::sync::{Arc, PoisonError};
 use super::held::Held;
 use super::home::{Home, News};
 use super::lineage::Position;
+use super::numbers::Numbers;
 use super::progress::{Place, Progress, Stay};
 use crate::clock::Nanos;
 use crate::failure::{Autopsy, Failure};
@@ -23,6 +24,19 @@ use crate::tuple::Anchors;
 
 /// The number of a root tuple within its flight.
 pub(crate) type Root = u32;
+
+/// The roots of a batch's tuples.
+pub(crate) type Roots = Numbers<Root>;
+
+/// A spout's ids of the roots of a flight.
+pub(crate) type Ids = Numbers<u64>;
+
+impl Ids {
+    /// All but those of the `failed` roots, which are sorted.
+    pub(crate) fn good(&self, failed: &[Root]) -> impl Iterator<Item = (Root, u64)> {
+        (0..).zip(self.iter()).filter(|(root, _)| failed.binary_search(root).is_err())
+    }
+}
 
 /// The root of tuples that nobody waits for, such as those a bolt emits on a tick.
 pub(crate) const UNTRACKED: Root = Root::MAX;
@@ -88,7 +102,7 @@ impl Lot {
     /// The source of a root, and its position there.
     pub(crate) fn position(&self, root: Root) -> Option<(usize, Position)> {
         let Origin::Spout { home, ids, .. } = &self.0.origin else { return None };
-        Some((home.site().component, (home.positions?)(ids.get(root)?)))
+        Some((home.site().component, (home.positions?)(ids.get(root as usize)?)))
     }
 
     /// Fails every root of a derived flight.
@@ -102,7 +116,7 @@ impl Lot {
     /// Fails every root of a spout's flight.
     pub(crate) fn fail_all(&self, autopsy: &Arc<Autopsy>) {
         if let Origin::Spout { ids, .. } = &self.0.origin {
-            for root in 0..ids.len() {
+            for (root, _) in (0..).zip(ids.iter()) {
                 self.fail(root, autopsy);
             }
         }
@@ -116,7 +130,7 @@ impl Lot {
     pub(crate) fn fail(&self, root: Root, autopsy: &Arc<Autopsy>) -> bool {
         match &self.0.origin {
             Origin::Spout { home, ids, .. } => {
-                let Some(id) = ids.get(root) else { return false };
+                let Some(id) = ids.get(root as usize) else { return false };
                 if self.0.log.fail(root) {
                     home.post(News::Failed { id, autopsy: Arc::clone(autopsy) });
                 }
@@ -139,10 +153,10 @@ impl Lot {
 /// Where the tuples are.
 impl Lot {
     /// A batch goes to that place; of most flights nobody wants to know.
-    pub(crate) fn stay(&self, place: Place, roots: &[Root]) -> Option<Stay> {
+    pub(crate) fn stay(&self, place: Place, roots: impl FnOnce() -> Roots) -> Option<Stay> {
         match &self.0.log {
             Log::Own(_) => None,
-            Log::Watched(progress) => Some(Stay::new(progress, place, roots)),
+            Log::Watched(progress) => Some(Stay::new(progress, place, roots())),
         }
     }
 
@@ -215,91 +229,13 @@ pub(crate) fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A spout's ids of the roots of a flight; a run of consecutive ones needs no list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ids {
-    Run { first: u64, len: Root },
-    List(Vec<u64>),
-}
-
-impl Default for Ids {
-    fn default() -> Self {
-        Self::Run { first: 0, len: 0 }
-    }
-}
-
-impl Ids {
-    /// Adds an id and says which root it is.
-    pub(crate) fn push(&mut self, id: u64) -> Root {
-        let root = self.len();
-        match self {
-            Self::Run { first, len } if *len == 0 => (*first, *len) = (id, 1),
-            Self::Run { first, len } if first.checked_add(u64::from(*len)) == Some(id) => *len += 1,
-            Self::Run { first, len } => {
-                let mut list: Vec<u64> = (0..*len).map(|root| *first + u64::from(root)).collect();
-                list.push(id);
-                *self = Self::List(list);
-            }
-            Self::List(list) => list.push(id),
-        }
-        root
-    }
-
-    pub(crate) fn get(&self, root: Root) -> Option<u64> {
-        match self {
-            Self::Run { first, len } => (root < *len).then(|| first + u64::from(root)),
-            Self::List(list) => list.get(root as usize).copied(),
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u64> {
-        let (first, len, list) = match self {
-            Self::Run { first, len } => (*first, *len, [].as_slice()),
-            Self::List(list) => (0, 0, list.as_slice()),
-        };
-        (0..u64::from(len)).map(move |root| first + root).chain(list.iter().copied())
-    }
-
-    /// All but the `failed` ones, which are sorted.
-    pub(crate) fn good(&self, failed: &[Root]) -> impl Iterator<Item = (Root, u64)> {
-        (0..).zip(self.iter()).filter(|(root, _)| failed.binary_search(root).is_err())
-    }
-
-    pub(crate) fn len(&self) -> Root {
-        match self {
-            Self::Run { len, .. } => *len,
-            // A flight holds no more tuples than a spout emits in one step, far fewer than 2^32.
-            Self::List(list) => Root::try_from(list.len()).unwrap_or(UNTRACKED),
-        }
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn ids_are_found_again_whether_or_not_they_are_consecutive() {
-        for ids in [
-            vec![],
-            vec![9],
-            vec![u64::MAX],
-            vec![5, 6, 7],
-            vec![5, 6, 9, 10],
-            vec![3, 2, 1],
-            vec![u64::MAX, 0],
-        ] {
-            let mut packed = Ids::default();
-            for (root, id) in ids.iter().enumerate() {
-                assert_eq!(packed.push(*id) as usize, root);
-            }
-            let unpacked: Vec<u64> = (0..packed.len()).filter_map(|root| packed.get(root)).collect();
-            assert_eq!((&unpacked, &packed.iter().collect()), (&ids, &ids));
-            assert_eq!(packed.get(packed.len()), None);
-        }
+    fn the_good_ids_are_all_but_the_failed() {
+        let ids = [7, 8, 9, 11].into_iter().collect::<Ids>();
+        assert_eq!(ids.good(&[0, 2]).collect::<Vec<_>>(), [(1, 8), (3, 11)]);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::flight::{Lot, Root};
+use super::flight::{Lot, Root, Roots};
 use super::lineage::{Carried, Path};
 use super::progress::{How, Place, Stay};
 use crate::clock::Nanos;
@@ -13,14 +13,14 @@ use crate::failure::{Autopsy, Failure};
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
     pub(crate) items: Vec<T>,
-    pub(crate) roots: Vec<Root>,
+    pub(crate) roots: Roots,
     /// Empty, or as long as the others: only where an exactly-once bolt is downstream.
     pub(crate) paths: Vec<Path>,
 }
 
 impl<T> Default for Batch<T> {
     fn default() -> Self {
-        Self { items: Vec::new(), roots: Vec::new(), paths: Vec::new() }
+        Self { items: Vec::new(), roots: Roots::default(), paths: Vec::new() }
     }
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Fragment<T> {
 
 impl<T> Fragment<T> {
     pub(crate) fn new(batch: Batch<T>, lot: Lot, (edge, task): (usize, usize), sent: Nanos) -> Self {
-        let stay = lot.stay(Place { edge, task, sent, begun: None, how: How::Batch }, &batch.roots);
+        let stay = lot.stay(Place { edge, task, sent, begun: None, how: How::Batch }, || batch.roots.clone());
         Self { batch, done: 0, lot, edge, task, sent, stay }
     }
 
@@ -97,8 +97,8 @@ impl<T> Fragment<T> {
 
 impl<T> Drop for Fragment<T> {
     fn drop(&mut self) {
-        let left = self.batch.roots.get(self.done..).unwrap_or_default();
-        if !left.is_empty() {
+        if self.done < self.batch.len() {
+            let left = self.batch.roots.iter().skip(self.done);
             fail_dropped(&self.lot, (self.edge, self.task), self.sent, left);
         }
     }
@@ -106,17 +106,23 @@ impl<T> Drop for Fragment<T> {
 
 /// Fails what was on its way when its queue or its buffer went away.
 #[cold]
-fn fail_dropped(lot: &Lot, (edge, task): (usize, usize), sent: Nanos, roots: &[Root]) {
+fn fail_dropped(
+    lot: &Lot,
+    (edge, task): (usize, usize),
+    sent: Nanos,
+    roots: impl ExactSizeIterator<Item = Root>,
+) {
     let books = lot.books();
     let failure = Failure::retry("dropped with the queue or the buffer that it waited in");
     let queued = books.clock.now().saturating_sub(sent);
     let autopsy = Arc::new(books.autopsy(edge, task, (queued, 0), &failure));
+    let count = roots.len() as u64;
     for root in roots {
-        if !lot.fail(*root, &autopsy) {
+        if !lot.fail(root, &autopsy) {
             books.keep(Autopsy::clone(&autopsy));
         }
     }
-    books.edges[edge].failed.fetch_add(roots.len() as u64, Ordering::AcqRel);
+    books.edges[edge].failed.fetch_add(count, Ordering::AcqRel);
 }
 
 #[cfg(test)]
@@ -124,7 +130,7 @@ mod tests {
     use super::*;
     use crate::Topology;
     use crate::clock::Clock;
-    use crate::flow::flight::{Ids, UNTRACKED};
+    use crate::flow::flight::UNTRACKED;
     use crate::flow::home::{Home, News};
     use crate::metrics::books::Books;
     use crate::metrics::site::Site;
@@ -137,10 +143,9 @@ mod tests {
         let site = Arc::new(Site::new(&books, 0, 0, Arc::default()));
         site.sent(0, 3);
         let home = Arc::new(Home::new(&site));
-        let mut ids = Ids::default();
-        let roots = (10..13).map(|id| ids.push(id)).collect();
-        let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
-        (Fragment::new(Batch { items: vec!['a', 'b', 'c'], roots, ..Batch::default() }, lot, (0, 2), 0), home)
+        let lot = Lot::of_spout(Arc::clone(&home), (10..13).collect(), 0);
+        let batch = Batch { items: vec!['a', 'b', 'c'], roots: (0..3).collect(), ..Batch::default() };
+        (Fragment::new(batch, lot, (0, 2), 0), home)
     }
 
     fn news(home: &Home) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::flight::{Lot, Root, unpoisoned};
+use super::flight::{Lot, Root, Roots, unpoisoned};
 use super::fragment::Fragment;
 use super::progress::{How, Place};
 use crate::clock::Nanos;
@@ -25,7 +25,7 @@ const IN_HAND: u64 = 0b10;
 pub(crate) struct Held {
     /// Taken when nothing is open any more although somebody still has (timed out) anchors, so that the flight can land.
     lot: Mutex<Option<Lot>>,
-    roots: Box<[Root]>,
+    roots: Roots,
     state: Box<[AtomicU64]>,
     /// Some have timed out: whoever closes the last tuple takes the lot.
     expired: AtomicBool,
@@ -59,20 +59,21 @@ impl Held {
 
     pub(super) fn of(
         lot: &Lot,
-        roots: &[Root],
+        roots: &Roots,
         site: &Arc<Site>,
         (edge, sent): (usize, Nanos),
         rests: bool,
     ) -> Arc<Self> {
-        let words = roots.chunks(PER_WORD).map(|chunk| {
-            let bits = (0..chunk.len()).fold(0, |bits, _| bits << 2 | OPEN | IN_HAND);
+        let words = (0..roots.len()).step_by(PER_WORD).map(|first| {
+            let count = PER_WORD.min(roots.len() - first);
+            let bits = (0..count).fold(0, |bits, _| bits << 2 | OPEN | IN_HAND);
             AtomicU64::new(bits)
         });
         let state = words.collect();
         site.taken_in_hand(roots.len());
         let held = Arc::new(Self {
             lot: Mutex::new(Some(lot.clone())),
-            roots: roots.into(),
+            roots: roots.clone(),
             state,
             expired: AtomicBool::new(false),
             rests,
@@ -152,7 +153,7 @@ impl Held {
         self.site.failed(self.edge, 1);
         self.site.error(&autopsy.reason);
         self.site.heed(autopsy.kind, &autopsy.reason);
-        if !lot.is_some_and(|lot| lot.fail(self.roots[at], autopsy)) {
+        if !lot.is_some_and(|lot| lot.fail(self.roots.at(at), autopsy)) {
             self.site.books.keep(Autopsy::clone(autopsy));
         }
         self.land_if_expired();
@@ -194,7 +195,7 @@ impl Held {
         let open = self.roots.iter().enumerate().filter(|(at, _)| self.bits(*at) & OPEN != 0);
         open.map(move |(at, root)| {
             let how = if self.bits(at) & IN_HAND == 0 { How::HandedOn } else { How::InHand };
-            (at, *root, Place { edge, task, sent, begun, how })
+            (at, root, Place { edge, task, sent, begun, how })
         })
     }
 

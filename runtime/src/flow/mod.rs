@@ -6,6 +6,7 @@ pub(crate) mod held;
 pub(crate) mod home;
 pub(crate) mod inbox;
 pub(crate) mod lineage;
+pub(crate) mod numbers;
 pub(crate) mod progress;
 pub(crate) mod wake;
 

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Weak};
 
-use super::flight::{Root, unpoisoned};
+use super::flight::{Root, Roots, unpoisoned};
 use super::held::Held;
 use crate::clock::Nanos;
 use crate::sync::Mutex;
@@ -17,7 +17,7 @@ struct State {
     failed: Vec<Root>,
     /// Everybody who has ever held tuples of the flight.
     held: Vec<Weak<Held>>,
-    stays: Vec<(u64, Place, Box<[Root]>)>,
+    stays: Vec<(u64, Place, Roots)>,
     next_stay: u64,
 }
 
@@ -77,7 +77,7 @@ impl Progress {
     }
 
     /// Fails every one of the `count` roots that is not done, and says what is left and where.
-    pub(crate) fn time_out(&self, count: Root) -> Leftover {
+    pub(crate) fn time_out(&self, count: usize) -> Leftover {
         let (_, holders) = self.holders();
         let mut state = unpoisoned(&self.0);
         let mut places: Vec<Option<Place>> = (0..count).map(|_| None).collect();
@@ -91,7 +91,7 @@ impl Progress {
         };
         let mut held = Vec::new();
         for (_, place, roots) in &state.stays {
-            roots.iter().for_each(|root| found(*root, *place));
+            roots.iter().for_each(|root| found(root, *place));
         }
         for holder in &holders {
             for (at, root, place) in holder.open() {
@@ -114,11 +114,11 @@ pub(crate) struct Stay {
 }
 
 impl Stay {
-    pub(crate) fn new(progress: &Arc<Progress>, place: Place, roots: &[Root]) -> Self {
+    pub(crate) fn new(progress: &Arc<Progress>, place: Place, roots: Roots) -> Self {
         let mut state = unpoisoned(&progress.0);
         let number = state.next_stay;
         state.next_stay += 1;
-        state.stays.push((number, place, roots.into()));
+        state.stays.push((number, place, roots));
         drop(state);
         Self { progress: Arc::clone(progress), number }
     }

@@ -97,7 +97,7 @@ mod tests {
     use super::*;
     use crate::Topology;
     use crate::clock::Clock;
-    use crate::flow::flight::Lot;
+    use crate::flow::flight::{Lot, Roots};
     use crate::flow::fragment::Batch;
     use crate::flow::inbox::Inbox;
     use crate::metrics::site::Site;
@@ -114,7 +114,7 @@ mod tests {
         let numbers = Arc::new(Site::new(&books, 0, 0, Arc::default()));
         let mut sink = QueueSink::new(Arc::clone(&inbox), 0, 0, numbers);
         for _ in 0..2 {
-            let mut batch = Batch { items: vec![1, 2], roots: vec![0, 1], ..Batch::default() };
+            let mut batch = Batch { items: vec![1, 2], roots: Roots::from_iter([0, 1]), ..Batch::default() };
             sink.push(&mut batch, Lot::untracked(&books), 0);
         }
         (books, inbox, end, sink)

@@ -29,7 +29,7 @@ impl<S, T: Send> Sink<S> for ConvertSink<S, T> {
     fn push(&mut self, batch: &mut Batch<S>, lot: Lot, now: Nanos) -> bool {
         self.converted.clear();
         self.converted.items.extend(batch.items.drain(..).map(&*self.convert));
-        self.converted.roots.append(&mut batch.roots);
+        std::mem::swap(&mut self.converted.roots, &mut batch.roots);
         self.converted.paths.append(&mut batch.paths);
         self.inner.push(&mut self.converted, lot, now)
     }

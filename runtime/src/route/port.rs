@@ -57,7 +57,7 @@ impl<T> Port<T> {
     /// Fails what is collected and will never be sent.
     pub(crate) fn fail_collected(&self, lot: &Lot, autopsy: &Arc<Autopsy>) {
         let direct = self.direct.iter().map(|(_, _, root)| *root);
-        for root in self.batch.roots.iter().copied().chain(direct) {
+        for root in self.batch.roots.iter().chain(direct) {
             lot.fail(root, autopsy);
         }
     }

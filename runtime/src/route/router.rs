@@ -4,7 +4,7 @@ use std::vec::Drain;
 
 use super::Sink;
 use crate::clock::Nanos;
-use crate::flow::flight::{Lot, Root};
+use crate::flow::flight::{Lot, Root, Roots};
 use crate::flow::fragment::Batch;
 use crate::flow::lineage::Carried;
 use crate::grouping::{Selector, partial_key};
@@ -63,21 +63,22 @@ impl<T> Router<T> {
             keys.hash(&batch.items, hashes);
         }
         if batch.paths.is_empty() {
-            self.deal_with(batch.items.drain(..), batch.roots.drain(..), std::iter::repeat(()));
+            self.deal_with(batch.items.drain(..), &batch.roots, std::iter::repeat(()));
         } else {
-            self.deal_with(batch.items.drain(..), batch.roots.drain(..), batch.paths.drain(..));
+            self.deal_with(batch.items.drain(..), &batch.roots, batch.paths.drain(..));
         }
+        batch.roots.clear();
     }
 
     fn deal_with<P: Carried + Copy>(
         &mut self,
         items: Drain<'_, T>,
-        roots: Drain<'_, Root>,
+        roots: &Roots,
         paths: impl Iterator<Item = P>,
     ) {
         let Self { selector, lanes, hashes } = self;
         let (tasks, count) = (lanes.len(), items.len());
-        let mut tuples = items.zip(roots.zip(paths));
+        let mut tuples = items.zip(roots.iter().zip(paths));
         match selector {
             Selector::Rotate(rotation) => {
                 for (task, run) in rotation.cut(count) {

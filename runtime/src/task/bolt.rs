@@ -66,7 +66,7 @@ impl<T> Run<'_, T> {
     /// Fails the tuple under the cursor.
     #[cold]
     fn fail(&mut self, site: &Site, failure: &Failure) {
-        self.fail_root(site, self.fragment.batch.roots[self.fragment.done - 1], failure);
+        self.fail_root(site, self.fragment.batch.roots.at(self.fragment.done - 1), failure);
         self.failed += 1;
     }
 
@@ -74,7 +74,7 @@ impl<T> Run<'_, T> {
     #[cold]
     fn fail_all(&mut self, site: &Site, failure: &Failure) {
         for at in self.first..self.fragment.done {
-            self.fail_root(site, self.fragment.batch.roots[at], failure);
+            self.fail_root(site, self.fragment.batch.roots.at(at), failure);
         }
         self.failed = self.fragment.done - self.first;
     }
@@ -142,7 +142,7 @@ impl<B: Bolt> BoltCore<B> {
         let Some(bolt) = life.get() else { return Ok(true) };
         let ran = catch_unwind(AssertUnwindSafe(|| {
             for item in rest.by_ref() {
-                out.set_root(run.fragment.batch.roots[run.fragment.done]);
+                out.set_root(run.fragment.batch.roots.at(run.fragment.done));
                 out.follow(&run.fragment.batch, run.fragment.done, run.fragment.edge);
                 run.fragment.done += 1;
                 let executed = bolt.execute(item, out);

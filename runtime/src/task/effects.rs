@@ -92,7 +92,7 @@ impl Latest {
     /// Where the tuple's root stands in its source.
     #[inline]
     fn of<T>(&mut self, fragment: &Fragment<T>, at: usize) -> Option<(usize, Position)> {
-        let root = fragment.batch.roots[at];
+        let root = fragment.batch.roots.at(at);
         if at == 0 || root != self.root {
             *self = Self { root, place: fragment.lot.position(root) };
         }

@@ -92,8 +92,8 @@ impl<B: StatefulBolt> StatefulTask<B> {
         let done = self.site.clock.now();
         let count = fragment.done - first;
         if let Err(failure) = self.out.end(done) {
-            let roots = fragment.batch.roots[first..fragment.done].iter();
-            roots.for_each(|root| fail(&self.site, self.guarantee, &fragment, *root, &failure));
+            let roots = (first..fragment.done).map(|at| fragment.batch.roots.at(at));
+            roots.for_each(|root| fail(&self.site, self.guarantee, &fragment, root, &failure));
             failed = count;
         }
         self.site.emitted(self.out.take_emitted());
@@ -105,7 +105,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
             Some(snapshots) if is_held && failed < count => {
                 let (task, sent, begun) = (self.site.task, fragment.sent, Some(now));
                 let place = Place { edge, task, sent, begun, how: How::InHand };
-                let stay = lot.stay(place, &fragment.batch.roots[first..fragment.done]);
+                let stay = lot.stay(place, || fragment.batch.roots.of(first..fragment.done));
                 snapshots.hold(lot, stay, edge, count - failed);
             }
             _ => self.site.acked(edge, count - failed),
@@ -126,7 +126,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
         let mut failed = 0;
         let ran = catch_unwind(AssertUnwindSafe(|| {
             for tuple in rest {
-                let (at, root) = (fragment.done, fragment.batch.roots[fragment.done]);
+                let (at, root) = (fragment.done, fragment.batch.roots.at(fragment.done));
                 fragment.done += 1;
                 out.set_root(if is_held { root } else { UNTRACKED });
                 out.follow(&fragment.batch, at, fragment.edge);
@@ -140,7 +140,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
         if let Err(panic) = ran {
             let failure = life.crash(&*panic, site);
             drop(out.take_misuse());
-            fail(site, *guarantee, fragment, fragment.batch.roots[fragment.done - 1], &failure);
+            fail(site, *guarantee, fragment, fragment.batch.roots.at(fragment.done - 1), &failure);
             failed += 1;
         }
         failed

@@ -11,7 +11,7 @@ mod tracker;
 
 use std::sync::Arc;
 
-use super::flight::{Ids, Lot};
+use super::flight::Lot;
 use super::home::{Home, News};
 use crate::clock::Clock;
 use crate::failure::{Autopsy, Failure};
@@ -69,11 +69,7 @@ fn books(plan: &Plan) -> (Arc<Books>, Arc<Site>, Arc<Site>) {
 /// A flight of so many of a spout's tuples, and where news of it arrives.
 fn flight(site: &Arc<Site>, ids: u64) -> (Lot, Arc<Home>) {
     let home = Arc::new(Home::new(site));
-    let mut packed = Ids::default();
-    for id in 0..ids {
-        packed.push(id);
-    }
-    (Lot::of_spout(Arc::clone(&home), packed, 0), home)
+    (Lot::of_spout(Arc::clone(&home), (0..ids).collect(), 0), home)
 }
 
 fn autopsy(site: &Site) -> Arc<Autopsy> {
@@ -95,9 +91,9 @@ impl Heard {
             assert!(self.good.is_none(), "news after the landing: {item:?}");
             match item {
                 News::Failed { id, .. } => self.failed.push(id),
-                News::Landed { ids, failed, .. } => {
-                    let good = (0..ids.len()).filter(|root| !failed.contains(root));
-                    self.good = Some(good.filter_map(|root| ids.get(root)).collect());
+                News::Landed { ids, mut failed, .. } => {
+                    failed.sort_unstable();
+                    self.good = Some(ids.good(&failed).map(|(_, id)| id).collect());
                 }
             }
         }

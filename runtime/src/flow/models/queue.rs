@@ -5,7 +5,7 @@ use std::sync::Arc;
 use loom::thread;
 
 use super::{Heard, autopsy, books, flight, model, plan};
-use crate::flow::flight::Lot;
+use crate::flow::flight::{Ids, Lot};
 use crate::flow::fragment::{Batch, Fragment};
 use crate::flow::home::Home;
 use crate::flow::inbox::Inbox;
@@ -128,11 +128,7 @@ fn a_sleeping_spout_hears_all_of_its_news() {
     model(move || {
         let (_books, site, _) = books(&plan);
         let (wake, home) = (Arc::clone(&site.wake), Arc::new(Home::new(&site)));
-        let mut ids = crate::flow::flight::Ids::default();
-        for id in 0..2 {
-            ids.push(id);
-        }
-        let lot = Lot::of_spout(Arc::clone(&home), ids, 0);
+        let lot = Lot::of_spout(Arc::clone(&home), Ids::from_iter(0..2), 0);
         let (fails, succeeds) = (lot.clone(), lot);
         let autopsy = autopsy(&site);
         let failing = thread::spawn(move || assert!(fails.fail(0, &autopsy)));

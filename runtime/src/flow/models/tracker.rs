@@ -6,7 +6,7 @@ use loom::thread;
 
 use super::{Heard, autopsy, books, flight, model, plan};
 use crate::failure::Failure;
-use crate::flow::flight::{Ids, Lot, Root};
+use crate::flow::flight::{Ids, Lot, Root, Roots};
 use crate::flow::fragment::{Batch, Fragment};
 use crate::flow::held::Held;
 use crate::flow::home::Home;
@@ -22,7 +22,7 @@ fn heard(home: &crate::flow::home::Home) -> Heard {
 /// All of a flight, taken in hand.
 #[expect(clippy::needless_pass_by_value, reason = "what took it has the only share")]
 fn taken(lot: Lot, roots: &[Root], site: &Arc<Site>) -> Arc<Held> {
-    Held::of(&lot, roots, site, (0, 0), true)
+    Held::of(&lot, &roots.iter().copied().collect(), site, (0, 0), true)
 }
 
 #[test]
@@ -158,12 +158,8 @@ fn a_deadline_and_an_answer_at_once_are_one_end() {
     model(move || {
         let (books, site, _) = books(&plan);
         let (progress, home) = (Arc::default(), Arc::new(Home::new(&site)));
-        let mut ids = Ids::default();
-        (0..2).for_each(|id| {
-            ids.push(id);
-        });
-        let lot = Lot::watched(Arc::clone(&home), ids, 0, &progress);
-        let mut batch = Batch { items: vec![(); 2], roots: vec![0, 1], ..Batch::default() };
+        let lot = Lot::watched(Arc::clone(&home), Ids::from_iter(0..2), 0, &progress);
+        let mut batch = Batch { items: vec![(); 2], roots: Roots::from_iter([0, 1]), ..Batch::default() };
         site.sent(0, 2);
         let mut fragment = Fragment::new(std::mem::take(&mut batch), lot, (0, 0), 0);
         let held = Held::at_rest(&fragment, &site);
@@ -198,10 +194,8 @@ fn a_deadline_while_the_last_batch_is_worked_off_is_one_end() {
     model(move || {
         let (_books, site, _) = books(&plan);
         let (progress, home) = (Arc::default(), Arc::new(Home::new(&site)));
-        let mut ids = Ids::default();
-        let root = ids.push(0);
-        let lot = Lot::watched(Arc::clone(&home), ids, 0, &progress);
-        let batch = Batch { items: vec![()], roots: vec![root], ..Batch::default() };
+        let lot = Lot::watched(Arc::clone(&home), Ids::from_iter([0]), 0, &progress);
+        let batch = Batch { items: vec![()], roots: Roots::from_iter([0]), ..Batch::default() };
         let mut fragment = Fragment::new(batch, lot, (0, 0), 0);
         let works = thread::spawn(move || {
             fragment.begin(1);

@@ -102,7 +102,7 @@ impl<S: Spout> SpoutTask<S> {
             self.lost(&failure);
             return;
         }
-        self.ended(ids.len() as usize - failed.len(), buried, took);
+        self.ended(ids.len() - failed.len(), buried, took);
         if let Some(position) = self.floors {
             self.raise_floors(ids, position);
         }
@@ -214,7 +214,7 @@ impl<S: Spout> SpoutTask<S> {
             any |= !late.is_empty();
             for (root, autopsy) in late {
                 // The rest is about an instance that has just been lost.
-                if let Some(id) = ids.get(root).filter(|_| Arc::ptr_eq(&home, &self.home)) {
+                if let Some(id) = ids.get(root as usize).filter(|_| Arc::ptr_eq(&home, &self.home)) {
                     self.failed(id, &autopsy, now);
                 }
             }

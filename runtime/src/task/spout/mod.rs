@@ -131,7 +131,7 @@ impl<S: Spout> SpoutTask<S> {
     fn emit(&mut self, now: Nanos) -> bool {
         self.out.room = self.batch_count_max.min(self.pending_count_max - self.pending);
         let next = self.call(S::next);
-        let count = self.out.ids.len() as usize + self.out.take_queued();
+        let count = self.out.ids.len() + self.out.take_queued();
         self.take_off(now, count);
         match next {
             Some(Ok(next)) => {
