@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::Topology;
 use super::input::Edges;
+use super::placement::Placement;
 use super::plan::ComponentKind;
-use super::wiring::{Build, Component, Wiring};
+use super::wiring::{Build, Wiring};
 use crate::clock::Clock;
 use crate::component::context::{TaskContext, TaskWaker};
 use crate::component::dead_letter::DEAD_LETTERS;
@@ -20,7 +21,6 @@ use crate::flow::flight::unpoisoned;
 use crate::flow::inbox::Inbox;
 use crate::flow::lineage::Numbering;
 use crate::flow::wake::Wake;
-use crate::grouping::GroupingKind;
 use crate::metrics::books::Books;
 use crate::metrics::site::Site;
 use crate::rng::Rng;
@@ -77,42 +77,6 @@ pub(crate) struct Assembly {
     pub(super) desk: Option<Arc<Desk>>,
     /// Only in a simulation: where components get their faults from.
     pub(crate) world: Option<World>,
-}
-
-/// Which worker each task runs on.
-pub(super) struct Placement {
-    pub(super) worker_of: Vec<Arc<[usize]>>,
-    pub(super) fused: Vec<bool>,
-}
-
-impl Placement {
-    fn new(components: &[Component], workers: usize, fusion: bool) -> Self {
-        let mut placement = Self { worker_of: Vec::new(), fused: Vec::new() };
-        let mut next = 0;
-        for component in components {
-            let producer = component.inputs.first().map(|input| input.from);
-            let fused = fusion && producer.is_some_and(|producer| fusible(component, &components[producer]));
-            let workers_of = if let Some(producer) = producer.filter(|_| fused) {
-                Arc::clone(&placement.worker_of[producer])
-            } else {
-                let (tasks, executors, first) = (component.options.tasks, component.executors(), next);
-                next = (next + executors) % workers;
-                (0..tasks).map(|task| (first + task * executors / tasks) % workers).collect()
-            };
-            placement.worker_of.push(workers_of);
-            placement.fused.push(fused);
-        }
-        placement
-    }
-}
-
-/// A bolt that only ever gets tuples from one task, on the same thread, needs no queue.
-fn fusible(consumer: &Component, producer: &Component) -> bool {
-    consumer.kind == ComponentKind::Bolt
-        && consumer.options.tick_ms.is_none()
-        && consumer.options.tasks == producer.options.tasks
-        && consumer.options.executors.is_none()
-        && matches!(consumer.inputs.as_slice(), [input] if input.grouping == GroupingKind::LocalOrShuffle)
 }
 
 impl Assembly {

@@ -2,6 +2,7 @@
 
 pub(crate) mod assembly;
 mod input;
+mod placement;
 pub(crate) mod plan;
 mod stream;
 mod tasks;
