@@ -48,9 +48,8 @@
 //!
 //! Workers are threads, as many as there are cores; each steps its tasks in turn and sleeps when none has anything to do. Every worker
 //! gets as many executors as the others, give or take one, and a bolt with a single one comes to its producer's worker as far as that
-//! allows. A task never blocks: when a queue
-//! before it is full, it keeps what it could not send and is not stepped until there is space, which holds up whoever feeds it, back to
-//! the spouts. Asynchronous spouts and sinks run on tokio, beside the workers.
+//! allows. A task never blocks: when a queue before it is full, it keeps what it could not send and is not stepped until there is
+//! space, which holds up whoever feeds it, back to the spouts. Asynchronous spouts and sinks run on tokio, beside the workers.
 //!
 //! # What is absent
 //!

@@ -98,7 +98,7 @@ impl<T> Fragment<T> {
 impl<T> Drop for Fragment<T> {
     fn drop(&mut self) {
         if self.done < self.batch.len() {
-            let left = self.batch.roots.iter().skip(self.done);
+            let left = self.batch.roots.range(self.done..self.batch.len());
             fail_dropped(&self.lot, (self.edge, self.task), self.sent, left);
         }
     }

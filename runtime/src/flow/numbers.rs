@@ -83,12 +83,13 @@ impl<N: Number> Numbers<N> {
 
     #[inline]
     pub(crate) fn iter(&self) -> impl ExactSizeIterator<Item = N> {
-        (0..self.len()).map(|at| self.at(at))
+        self.range(0..self.len())
     }
 
     /// Those at some places, which there are.
-    pub(crate) fn of(&self, places: Range<usize>) -> Self {
-        places.map(|at| self.at(at)).collect()
+    #[inline]
+    pub(crate) fn range(&self, places: Range<usize>) -> impl ExactSizeIterator<Item = N> {
+        places.map(|at| self.at(at))
     }
 
     #[inline]
@@ -142,7 +143,7 @@ mod tests {
             assert_eq!(numbers.iter().collect::<Vec<_>>(), listed);
             assert_eq!((0..=listed.len()).map_while(|at| numbers.get(at)).collect::<Vec<_>>(), listed);
             for start in 0..listed.len() {
-                assert_eq!(numbers.of(start..listed.len()).iter().collect::<Vec<_>>(), listed[start..]);
+                assert_eq!(numbers.range(start..listed.len()).collect::<Vec<_>>(), listed[start..]);
             }
         }
     }

@@ -73,8 +73,8 @@ impl<T> Run<'_, T> {
     /// Fails every tuple of this run.
     #[cold]
     fn fail_all(&mut self, site: &Site, failure: &Failure) {
-        for at in self.first..self.fragment.done {
-            self.fail_root(site, self.fragment.batch.roots.at(at), failure);
+        for root in self.fragment.batch.roots.range(self.first..self.fragment.done) {
+            self.fail_root(site, root, failure);
         }
         self.failed = self.fragment.done - self.first;
     }

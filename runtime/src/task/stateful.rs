@@ -92,7 +92,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
         let done = self.site.clock.now();
         let count = fragment.done - first;
         if let Err(failure) = self.out.end(done) {
-            let roots = (first..fragment.done).map(|at| fragment.batch.roots.at(at));
+            let roots = fragment.batch.roots.range(first..fragment.done);
             roots.for_each(|root| fail(&self.site, self.guarantee, &fragment, root, &failure));
             failed = count;
         }
@@ -105,7 +105,7 @@ impl<B: StatefulBolt> StatefulTask<B> {
             Some(snapshots) if is_held && failed < count => {
                 let (task, sent, begun) = (self.site.task, fragment.sent, Some(now));
                 let place = Place { edge, task, sent, begun, how: How::InHand };
-                let stay = lot.stay(place, || fragment.batch.roots.of(first..fragment.done));
+                let stay = lot.stay(place, || fragment.batch.roots.range(first..fragment.done).collect());
                 snapshots.hold(lot, stay, edge, count - failed);
             }
             _ => self.site.acked(edge, count - failed),
