@@ -6,19 +6,17 @@ use std::time::{Duration, Instant};
 
 use super::killed::{FEED_MAX, expect_documents};
 use super::servers::{ALL_INDICES, Cluster, Daemon, Topology, exclusively};
-use crate::support::{Bench, Moments};
+use crate::support::{Bench, Moments, wait_for};
 
 const KILLS: u32 = 50;
 
-/// The producer is killed with every fifth topology of the first half. It begins its feed anew, and the second half of the kills shall
-/// meet what has not been computed before.
-const PRODUCER_EVERY: u32 = 5;
-const PRODUCER_KILLS: u32 = KILLS / 2 / PRODUCER_EVERY;
+/// Most topologies die so soon that they have computed nothing for good. Every so many, one lives until it has.
+const PROGRESS_EVERY: u32 = 5;
 
-/// The longest life of a topology: its start takes about half a second, so that most are hit at work.
+/// The longest life of the others: a start takes about half a second.
 const LIFE_MAX: Duration = Duration::from_secs(3);
 
-/// Three hours: 108 seconds at this speed, longer than the kills take.
+/// Three hours: 108 seconds at this speed.
 pub(super) const SAMPLE: [(&str, &str); 2] = [
     ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__HISTORY_HOURS", "3"),
     ("BITCOIN_DASHBOARD__PRODUCERS__SAMPLE__TRANSACTIONS_PER_SECOND", "2"),
@@ -45,36 +43,47 @@ fn survive(test: &str, state: &str) {
     let expected: Vec<String> = ALL_INDICES.iter().map(|index| embedded.export(index)).collect();
     let environment = [&SAMPLE[..], &[("BITCOIN_DASHBOARD__STATE", state)]].concat();
 
-    let (started, mut moments, mut died) = (Instant::now(), Moments::new(), 0);
+    let (started, mut moments, mut committed) = (Instant::now(), Moments::new(), 0.0);
     let start = |cluster: &Cluster| Daemon::start(cluster, "producer", &PRODUCE, &environment);
-    let mut producer = start(&cluster);
+    let (mut producer, mut benches) = (start(&cluster), Vec::new());
     for kill in 1..=KILLS {
-        let mut topology =
-            Daemon::start(&cluster, "topology", &["topology", "--feed", "sample"], &environment);
-        std::thread::park_timeout(moments.below(LIFE_MAX));
-        assert!(topology.is_running(), "kill {kill} with {moments}: {}", topology.words());
-        topology.kill();
-        died += 1;
-        if kill % PRODUCER_EVERY == 0 && kill <= PRODUCER_EVERY * PRODUCER_KILLS {
+        if kill % PROGRESS_EVERY != 0 {
+            let mut topology =
+                Daemon::start(&cluster, "topology", &["topology", "--feed", "sample"], &environment);
+            std::thread::park_timeout(moments.below(LIFE_MAX));
+            assert!(topology.is_running(), "kill {kill} with {moments}: {}", topology.words());
+            topology.kill();
+            continue;
+        }
+        let mut topology = Topology::start(&cluster, &environment);
+        wait_for("something computed for good, or nothing left to compute", || {
+            let former = std::mem::replace(&mut committed, topology.committed());
+            committed > former || committed >= topology.end()
+        });
+        topology.daemon.kill();
+        // A producer that begins anew repeats at first what was said; in the second half all is new.
+        if kill <= KILLS / 2 {
             producer.kill();
-            // With its state on Kafka a topology needs nothing of the folder it ran in.
-            if state == "kafka" {
-                cluster.bench = Bench::new();
-            }
             producer = start(&cluster);
         }
+        // With its state on Kafka a topology needs nothing of the folder it ran in; the producer's words stay there.
+        if state == "kafka" {
+            benches.push(std::mem::replace(&mut cluster.bench, Bench::new()));
+        }
     }
+    assert!(committed > 0.0, "fifty topologies have computed nothing for good");
     let killing = started.elapsed();
     let topology = Topology::start(&cluster, &environment);
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
-    let last = topology.metric("trombe_component_acked_total").unwrap_or_default();
-    let sent = topology.metric("trombe_consumer_end_offset").unwrap_or_default();
+    let last = topology.reading("trombe_component_acked_total");
+    let sent = topology.end();
     topology.daemon.interrupt();
     assert!(cluster.exports() == expected, "the end of the topology changed a document");
     eprintln!(
-        "state {state}: {died} kills of the topology and {PRODUCER_KILLS} of the producer survived in {:.0} s with {moments}; {sent} messages in the \
-         log, {last} acked by the last topology, {documents} documents compared",
+        "state {state}: {KILLS} kills of the topology and {} of the producer survived in {:.0} s with {moments}; {sent} messages in the \
+         log, {committed} computed for good before the last kill, {last} tuples acked by the last topology, {documents} documents compared",
+        KILLS / 2 / PROGRESS_EVERY,
         killing.as_secs_f64(),
     );
 }

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::killed::{FEED_MAX, PRODUCE, SAMPLE, expect_documents, expected, settle};
+use super::killed::{FEED_MAX, PRODUCE, SAMPLE, catch_up, expect_documents, expected};
 use super::servers::{Cluster, Daemon, Topology, exclusively, service};
 use crate::support::wait_for;
 
@@ -20,8 +20,7 @@ fn two_minutes_without_elasticsearch_fail_no_tuple() {
     };
     let expected = expected();
     let topology = Topology::start(&cluster, &SAMPLE);
-    let mut producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
-    let metric = |name: &str| topology.metric(name).unwrap_or_else(|| panic!("no metric {name}"));
+    let producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
     let acked = || topology.metric("trombe_component_acked_total").unwrap_or(0.0);
     wait_for("the first documents", || acked() > 5_000.0);
     let before = topology.daemon.resident_mib_max();
@@ -36,20 +35,19 @@ fn two_minutes_without_elasticsearch_fail_no_tuple() {
         assert_eq!(topology.ask("/ready").map(|(status, _)| status), Some(503));
         std::thread::park_timeout(Duration::from_secs(1));
     }
-    let (lag, grown) = (metric("trombe_consumer_lag"), topology.daemon.resident_mib_max());
+    let (lag, grown) = (topology.reading("trombe_consumer_lag"), topology.daemon.resident_mib_max());
     assert!(lag > 10_000.0, "the spouts did not pause: a lag of {lag}");
     assert!(grown < before + GROWTH_MIB_MAX, "{before} MiB before the outage, {grown} MiB in it");
 
-    producer.expect_running("the producer");
     service("elasticsearch", &["start"]);
     let up = Instant::now();
     wait_for("/ready", || topology.ask("/ready").is_some_and(|(status, _)| status == 200));
     let resumed = up.elapsed();
-    settle(&topology);
+    catch_up(&topology);
     let drained = up.elapsed();
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
-    let failed = metric("trombe_component_failed_total");
+    let failed = topology.reading("trombe_component_failed_total");
     assert!(failed.abs() < 0.5, "{failed} tuples failed: {}", topology.daemon.words());
     topology.daemon.interrupt();
     eprintln!(

@@ -33,14 +33,14 @@ fn state_on_kafka_is_restored_on_another_host_and_little_is_read_again() {
     let expected: Vec<String> = ALL_INDICES.iter().map(|index| embedded.export(index)).collect();
     let environment = [&SHORT_SAMPLE[..], &[("BITCOIN_DASHBOARD__STATE", "kafka")]].concat();
 
-    let first = Topology::start(&cluster, &environment);
+    let mut first = Topology::start(&cluster, &environment);
     let producer = Daemon::start(&cluster, "producer", &PRODUCE, &environment);
     wait_for("the first tuples", || acked(&first) > 500.0);
     first.daemon.kill();
 
     // Nothing of the former host is here.
     cluster.bench = Bench::new();
-    let second = Topology::start(&cluster, &environment);
+    let mut second = Topology::start(&cluster, &environment);
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
     wait_for("commits", || second.metric("trombe_consumer_lag") == Some(0.0));

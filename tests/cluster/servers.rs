@@ -44,6 +44,8 @@ impl Cluster {
             ("KAFKA__TOPIC_PREFIX", &prefix),
             ("ELASTICSEARCH__URLS", &elasticsearch),
             ("ELASTICSEARCH__INDEX_PREFIX", &prefix),
+            // The tests wait for positions in the log; what is told of them is two periods old at most.
+            ("TOPOLOGY__LAG_PERIOD_MS", "500"),
         ];
         let variable = |(name, value): (&str, &str)| (format!("BITCOIN_DASHBOARD__{name}"), value.to_owned());
         Some(Self {
@@ -125,7 +127,7 @@ impl Daemon {
     }
 
     /// `kill -9`.
-    pub(crate) fn kill(mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
@@ -205,6 +207,29 @@ impl Topology {
         let text = String::from_utf8(output.stdout).ok()?;
         let (body, status) = text.rsplit_once('\n')?;
         Some((status.parse().ok().filter(|&status| status > 0)?, body.to_owned()))
+    }
+
+    /// Messages in the log.
+    #[track_caller]
+    pub(crate) fn end(&self) -> f64 {
+        self.reading("trombe_consumer_end_offset")
+    }
+
+    /// Messages that are computed for good.
+    #[track_caller]
+    pub(crate) fn committed(&self) -> f64 {
+        self.reading("trombe_consumer_committed_offset")
+    }
+
+    /// A metric that there is, as soon as it is told.
+    #[track_caller]
+    pub(crate) fn reading(&self, name: &str) -> f64 {
+        let mut value = None;
+        wait_for(name, || {
+            value = self.metric(name);
+            value.is_some()
+        });
+        value.unwrap()
     }
 
     /// The sum of a metric over its labels.

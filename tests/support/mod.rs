@@ -112,12 +112,12 @@ pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 #[track_caller]
-pub(crate) fn wait_for(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn wait_for(what: &str, condition: impl FnMut() -> bool) {
     wait_within(PATIENCE, what, condition);
 }
 
 #[track_caller]
-pub(crate) fn wait_within(patience: Duration, what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn wait_within(patience: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let deadline = Instant::now() + patience;
     while !condition() {
         assert!(Instant::now() < deadline, "{what} did not come within {patience:?}");

@@ -142,8 +142,10 @@ mod tests {
             }
             assert_eq!(numbers.iter().collect::<Vec<_>>(), listed);
             assert_eq!((0..=listed.len()).map_while(|at| numbers.get(at)).collect::<Vec<_>>(), listed);
-            for start in 0..listed.len() {
-                assert_eq!(numbers.range(start..listed.len()).collect::<Vec<_>>(), listed[start..]);
+            for end in 0..=listed.len() {
+                for start in 0..=end {
+                    assert_eq!(numbers.range(start..end).collect::<Vec<_>>(), listed[start..end]);
+                }
             }
         }
     }
