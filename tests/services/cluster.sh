@@ -106,13 +106,15 @@ spawn() {
 }
 
 start() {
-    local node began=$SECONDS
+    local node began
     expect_tools
     remember_ports
     exec 9>"$jars/lock"
     ! command -v flock >/dev/null || flock 9
     prepare
     exec 9>&-
+    # How long the jars are on their way says nothing of a node.
+    began=$SECONDS
     local started=()
     for node in "$@"; do
         if pid_of "$node" >/dev/null; then continue; fi
