@@ -56,8 +56,9 @@ fn survive(test: &str, state: &str) {
             continue;
         }
         let mut topology = Topology::start(&cluster, &environment);
+        let former = topology.committed();
         wait_for("something computed for good, or nothing left to compute", || {
-            let former = std::mem::replace(&mut committed, topology.committed());
+            committed = topology.committed();
             committed > former || committed >= topology.end()
         });
         topology.daemon.kill();
@@ -76,7 +77,7 @@ fn survive(test: &str, state: &str) {
     let topology = Topology::start(&cluster, &environment);
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
-    let last = topology.reading("trombe_component_acked_total");
+    let last = topology.acked();
     let sent = topology.end();
     topology.daemon.interrupt();
     assert!(cluster.exports() == expected, "the end of the topology changed a document");

@@ -21,8 +21,7 @@ fn two_minutes_without_elasticsearch_fail_no_tuple() {
     let expected = expected();
     let topology = Topology::start(&cluster, &SAMPLE);
     let producer = Daemon::start(&cluster, "producer", &PRODUCE, &SAMPLE);
-    let acked = || topology.metric("trombe_component_acked_total").unwrap_or(0.0);
-    wait_for("the first documents", || acked() > 5_000.0);
+    wait_for("the first documents", || topology.acked() > 5_000.0);
     let before = topology.daemon.resident_mib_max();
 
     for node in ["1", "2", "3"] {

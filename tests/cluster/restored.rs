@@ -18,10 +18,6 @@ const SUPERSEDED: i32 = 3;
 
 const PRODUCE: [&str; 4] = ["produce", "feed", "--feed", "sample"];
 
-fn acked(topology: &Topology) -> f64 {
-    topology.metric("trombe_component_acked_total").unwrap_or(0.0)
-}
-
 #[test]
 fn state_on_kafka_is_restored_on_another_host_and_little_is_read_again() {
     let _servers = exclusively();
@@ -35,7 +31,7 @@ fn state_on_kafka_is_restored_on_another_host_and_little_is_read_again() {
 
     let mut first = Topology::start(&cluster, &environment);
     let producer = Daemon::start(&cluster, "producer", &PRODUCE, &environment);
-    wait_for("the first tuples", || acked(&first) > 500.0);
+    wait_for("the first tuples", || first.acked() > 500.0);
     first.daemon.kill();
 
     // Nothing of the former host is here.
@@ -44,14 +40,14 @@ fn state_on_kafka_is_restored_on_another_host_and_little_is_read_again() {
     producer.finish(FEED_MAX);
     let documents = expect_documents(&cluster, &expected);
     wait_for("commits", || second.metric("trombe_consumer_lag") == Some(0.0));
-    let sent = second.metric("trombe_consumer_end_offset").unwrap_or_default();
-    let computed = acked(&second);
+    let sent = second.end();
+    let computed = second.acked();
     second.daemon.kill();
 
     cluster.bench = Bench::new();
     let third = Topology::start(&cluster, &environment);
     wait_for("the third topology", || third.metric("trombe_consumer_lag") == Some(0.0));
-    let again = acked(&third);
+    let again = third.acked();
     let words = third.daemon.words();
     third.daemon.interrupt();
     assert!(words.contains("state in topic"), "{words}");
@@ -78,7 +74,7 @@ fn a_topology_whose_state_another_takes_over_ends_by_itself() {
     let producer = Daemon::start(&cluster, "producer", &crashes::PRODUCE, &environment);
     let (mut benches, mut waits) = (Vec::new(), Vec::new());
     for _ in 0..3 {
-        wait_for("tuples", || acked(&topology) > 500.0);
+        wait_for("tuples", || topology.acked() > 500.0);
         // Nothing of the former host is here, and it lives.
         benches.push(std::mem::replace(&mut cluster.bench, Bench::new()));
         let started = Instant::now();

@@ -221,6 +221,12 @@ impl Topology {
         self.reading("trombe_consumer_committed_offset")
     }
 
+    /// Tuples acked, by all components.
+    #[track_caller]
+    pub(crate) fn acked(&self) -> f64 {
+        self.reading("trombe_component_acked_total")
+    }
+
     /// A metric that there is, as soon as it is told.
     #[track_caller]
     pub(crate) fn reading(&self, name: &str) -> f64 {
